@@ -1,0 +1,1 @@
+"""The shell around mitmproxy: hooks, flows, streams. It knows no compression."""

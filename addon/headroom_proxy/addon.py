@@ -1,0 +1,271 @@
+"""The addon: mitmproxy's hooks to the core and back. Whatever fails, the request leaves as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+
+from mitmproxy import ctx, exceptions
+from mitmproxy.addonmanager import Loader
+from mitmproxy.http import HTTPFlow
+
+from headroom_core import __version__
+from headroom_core.errors import SettingsError
+from headroom_core.flow_log import StoredForm, StoreReader, Writer, data_directory
+from headroom_core.model import RawRequest, Reason, Rewritten
+from headroom_core.pipeline import original_text
+from headroom_core.providers import match
+from headroom_core.settings import Settings
+from headroom_proxy import bodies, options, routing, site, views
+from headroom_proxy.edge import Edge
+from headroom_proxy.ledger import Ledger
+from headroom_proxy.live import Counts, LiveFlow, flow_record
+from headroom_proxy.overrides import take_overrides
+from headroom_proxy.pool import Pool
+from headroom_proxy.rewriter import Rewriter
+from headroom_proxy.streaming import UsageTap
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 5.0
+_LARGE_CODED = 64_000
+
+
+class HeadroomAddon:
+    """One instance lives as long as the proxy."""
+
+    name = "headroom"
+
+    def __init__(self) -> None:
+        self._settings = Settings()
+        self._active = self._refused = False
+        self._own_hosts: list[str] = []
+        self._live: dict[str, LiveFlow] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ledger = Ledger()
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        options.declare(loader)
+
+    def configure(self, updated: Iterable[str]) -> None:
+        """Take the options up. A bad one ends the start with one line, and is refused at run time."""
+        if not any(name.startswith(options.PREFIX) for name in updated):
+            return
+        try:
+            settings = options.read(ctx.options)
+        except SettingsError as error:
+            if self._active:
+                raise exceptions.OptionsError(str(error)) from error
+            self._refuse(str(error))
+            return
+        self._settings = settings
+        if self._active:
+            self._allow_hosts()
+            self._rewriter = Rewriter(settings, self._pool, self._store)
+
+    def running(self) -> None:
+        """Start what works beside the event loop, and say that the addon is there."""
+        for line in options.misspelt(ctx.options.deferred):
+            self._refuse(line)
+        if self._refused:
+            return
+        self._allow_hosts()
+        if ctx.options.stream_large_bodies:
+            logger.warning("Headroom: stream_large_bodies is set; larger requests are passed on before they can be rewritten")
+        directory = data_directory(self._settings)
+        self._writer = Writer(directory, self._settings, lambda line: logger.warning("Headroom: %s", line))
+        self._writer.start()
+        self._store = StoreReader(directory)
+        self._pool = Pool(self._settings.workers)
+        self._rewriter = Rewriter(self._settings, self._pool, self._store)
+        self._active = True
+        self._start(self._pool.warm_up())
+        settings = self._settings
+        logger.info(
+            "Headroom %s active: mode=%s, level=%s, subscription logins: %s, data in %s",
+            __version__,
+            settings.mode,
+            settings.level,
+            settings.subscription,
+            directory,
+        )
+
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        """Send base-URL requests to their provider; don't hold up what is none of ours."""
+        with Edge("requestheaders"):
+            if routing.is_for_listener(flow):
+                self._route(flow)
+            elif self._provider(flow) is None and self._is_ours(flow):
+                flow.request.stream = True
+
+    async def request(self, flow: HTTPFlow) -> None:
+        """Rewrite a request to a provider."""
+        if flow.response is not None or not self._active:
+            return
+        provider = self._provider(flow)
+        if provider is None:
+            return
+        started = time.perf_counter()
+        settings = self._settings
+        live = LiveFlow(provider, settings.mode, flow.request.path.partition("?")[0])
+        self._live[flow.id] = live
+        with Edge("request") as edge:
+            settings, live.mode = take_overrides(flow.request.headers, settings)
+            await self._handle(flow, live, settings)
+        if edge.error:
+            live.reason, live.error, live.changed = Reason.INTERNAL_ERROR, edge.error, False
+        live.overhead_ms = (time.perf_counter() - started) * 1000
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        """Let the response stream, with a copy read for usage."""
+        if flow.response is None:
+            return
+        with Edge("responseheaders"):
+            live = self._live.get(flow.id)
+            if live is not None:
+                headers = flow.response.headers
+                live.tap = UsageTap(headers.get("content-type", ""), bodies.coding_of(headers.get("content-encoding")))
+                flow.response.stream = live.tap
+            elif self._is_ours(flow):
+                flow.response.stream = True
+
+    def response(self, flow: HTTPFlow) -> None:
+        """The response has ended."""
+        self._finish(flow)
+
+    def error(self, flow: HTTPFlow) -> None:
+        """The connection broke, before or within the response."""
+        self._finish(flow)
+
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        """Keep a long conversation from growing without end: mitmproxy itself forgets no message."""
+        if flow.websocket is not None and self._is_ours(flow):
+            views.trim_messages(flow.websocket.messages)
+
+    async def done(self) -> None:
+        """Write what is still to be written."""
+        if not self._active:
+            return
+        self._active = False
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
+        await asyncio.to_thread(self._writer.close, _CLOSE_SECONDS)
+        await self._pool.close()
+
+    def _refuse(self, line: str) -> None:
+        # mitmproxy ends a start in which an error was logged; an exception would add a traceback.
+        self._refused = True
+        logger.error("Headroom: %s", line)
+
+    def _provider(self, flow: HTTPFlow):  # type: ignore[no-untyped-def]
+        if flow.request.method != "POST":
+            return None
+        return match(flow.request.pretty_host, flow.request.path, self._settings.hosts)
+
+    def _is_ours(self, flow: HTTPFlow) -> bool:
+        return views.matches_any(self._own_hosts, flow.request.pretty_host)
+
+    def _route(self, flow: HTTPFlow) -> None:
+        if not routing.is_trusted_origin(flow):
+            flow.response = site.refused()
+            return
+        path = flow.request.path
+        if path.partition("?")[0] == "/health":
+            flow.response = site.health(self._settings)
+            return
+        host = routing.base_url_host(path, anthropic_headers="anthropic-version" in flow.request.headers)
+        if host is None:
+            flow.response = site.unknown_path(path.partition("?")[0])
+        else:
+            routing.send_to(flow, host)
+
+    async def _handle(self, flow: HTTPFlow, live: LiveFlow, settings: Settings) -> None:
+        request = flow.request
+        raw = request.raw_content
+        if raw is None:
+            live.reason = Reason.STREAMED_REQUEST
+            return
+        coding = bodies.coding_of(request.headers.get("content-encoding"))
+        try:
+            body = await _off_loop(bodies.decode, raw, coding)
+        except bodies.BodyError as error:
+            live.reason, live.error, live.bytes_before = Reason.UNDECODABLE_BODY, str(error), len(raw)
+            return
+        live.bytes_before = len(body)
+        asked = RawRequest(request.pretty_host, request.path, body)
+        live.plan = await self._rewriter.plan(live.provider, asked, settings)
+        live.result = await self._rewriter.rewrite(asked, live.plan, settings)
+        if live.result.reason:
+            live.reason, live.error = live.result.reason.reason, live.result.reason.detail
+        blocked = self._blocked(flow, live, settings)
+        if blocked:
+            live.reason = blocked
+        elif live.result.changed:
+            encoded = await _off_loop(bodies.encode, live.result.body, coding)
+            flow.backup()
+            request.raw_content = encoded
+            if "content-length" in request.headers:
+                request.headers["content-length"] = str(len(encoded))
+            live.changed = True
+            views.mark(flow, live.result)
+        self._start(self._account(live, body))
+
+    def _blocked(self, flow: HTTPFlow, live: LiveFlow, settings: Settings) -> Reason | None:
+        """Why a request must not be changed, whatever was found in it."""
+        if flow.is_replay == "request":
+            return Reason.REPLAYED_FLOW
+        if live.mode != "optimize":
+            return Reason.AUDIT_MODE
+        login = flow.request.headers.get("authorization", "").startswith("Bearer sk-ant-oat")
+        marked = live.plan is not None and live.plan.decoded is not None and live.plan.decoded.billing_mark
+        if marked and login and settings.subscription != "optimize":
+            return Reason.SUBSCRIPTION_AUDIT
+        return None
+
+    async def _account(self, live: LiveFlow, body: bytes) -> None:
+        """Count a request's tokens and keep the forms that were decided in it."""
+        with Edge("accounting"):
+            live.counts = await self._ledger.count(live, body, self._pool)
+            forms = []
+            for outcome in live.result.outcomes if live.result else ():
+                if outcome.new:
+                    before, after = live.counts.outputs.get(outcome.key, (0, 0))
+                    original = original_text(body, outcome.output) if isinstance(outcome.result, Rewritten) else None
+                    forms.append(StoredForm(outcome.key, outcome.result, outcome.content_id, original, before, after))
+            if forms:
+                self._writer.put_forms(forms)
+        live.counted.set()
+
+    def _finish(self, flow: HTTPFlow) -> None:
+        live = self._live.pop(flow.id, None)
+        if live is not None and self._settings.flow_log:
+            self._start(self._log(flow, live))
+        with Edge("the flow list"):
+            views.trim_flows(ctx.master.addons.get("view"))
+
+    async def _log(self, flow: HTTPFlow, live: LiveFlow) -> None:
+        with Edge("the flow log"):
+            if live.result is not None:
+                await live.counted.wait()
+            self._writer.put_flow(flow_record(flow, live, live.counts or Counts(0, 0, {}, exact=False)))
+
+    def _start(self, work) -> None:  # type: ignore[no-untyped-def]
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _allow_hosts(self) -> None:
+        """Decrypt the known hosts and no others, beside what the user allows."""
+        theirs = [pattern for pattern in ctx.options.allow_hosts if pattern not in self._own_hosts]
+        self._own_hosts = routing.host_patterns(self._settings.hosts)
+        ctx.options.update(allow_hosts=[*theirs, *self._own_hosts])
+
+
+async def _off_loop[T](task, data: bytes, coding: str) -> T:  # type: ignore[no-untyped-def]
+    """Code or decode in a thread where it takes time: these libraries let go of the GIL."""
+    if coding == "identity" or len(data) < _LARGE_CODED:
+        return task(data, coding)
+    return await asyncio.to_thread(task, data, coding)

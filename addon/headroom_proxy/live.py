@@ -1,0 +1,124 @@
+"""One request on its way: what is known of it between its first hook and its last."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from mitmproxy.http import HTTPFlow
+
+from headroom_core.model import FlowRecord, OutputRecord, Rewritten, Usage
+from headroom_core.pipeline import CompressionResult, Plan
+from headroom_core.providers import Provider
+from headroom_proxy.streaming import UsageTap
+
+_MAX_CLIENT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Tokens of a request: in all, and by the key of each output (before, after)."""
+
+    before: int
+    after: int
+    outputs: dict[bytes, tuple[int, int]]
+    exact: bool
+
+
+@dataclass(slots=True)
+class LiveFlow:
+    """A request to a provider that is on its way."""
+
+    provider: Provider
+    mode: str
+    path: str
+    started_at: float = field(default_factory=time.time)
+    clock: float = field(default_factory=time.perf_counter)
+    overhead_ms: float = 0.0
+    reason: str = ""
+    error: str = ""
+    plan: Plan | None = None
+    result: CompressionResult | None = None
+    changed: bool = False
+    bytes_before: int = 0
+    tap: UsageTap | None = None
+    counts: Counts | None = None
+    counted: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def client_name(user_agent: str) -> str:
+    """The program in a user-agent header, such as `claude-cli/2.1.330`."""
+    return user_agent.partition(" ")[0][:_MAX_CLIENT]
+
+
+def flow_record(flow: HTTPFlow, live: LiveFlow, counts: Counts) -> FlowRecord:
+    """The flow log's row of a request that has ended."""
+    outcomes = live.result.outcomes if live.result else ()
+    decoded = live.plan.decoded if live.plan else None
+    usage = live.provider.read_usage(live.tap.events()) if live.tap else Usage()
+    return FlowRecord(
+        id=flow.id,
+        started_at=live.started_at,
+        host=flow.request.pretty_host,
+        provider=live.provider.name,
+        model=(decoded.model if decoded else "") or usage.model,
+        path=str(PurePosixPath(live.path)),
+        client=client_name(flow.request.headers.get("user-agent", "")),
+        conversation=decoded.conversation if decoded else "",
+        mode=live.mode,
+        streamed=bool(decoded and decoded.stream),
+        changed=live.changed,
+        reason=live.reason,
+        bytes_before=live.bytes_before,
+        bytes_after=len(live.result.body) if live.result and live.changed else live.bytes_before,
+        tokens_before=counts.before,
+        tokens_after=counts.after if live.changed else counts.before,
+        tokens_exact=counts.exact,
+        outputs_total=len(outcomes),
+        outputs_rewritten=sum(isinstance(outcome.result, Rewritten) for outcome in outcomes),
+        overhead_ms=round(live.overhead_ms, 3),
+        duration_ms=round((time.perf_counter() - live.clock) * 1000, 1),
+        status=flow.response.status_code if flow.response else None,
+        error=_error(flow, live),
+        usage=usage,
+        outputs=output_records(live, counts),
+    )
+
+
+def output_records(live: LiveFlow, counts: Counts) -> tuple[OutputRecord, ...]:
+    """The flow log's rows of a request's tool outputs; the log keeps each once a conversation."""
+    if live.result is None:
+        return ()
+    records = []
+    for outcome in live.result.outcomes:
+        output, result = outcome.output, outcome.result
+        before, after = counts.outputs.get(outcome.key, (0, 0))
+        rewritten = result if isinstance(result, Rewritten) else None
+        size = output.end - output.start
+        records.append(
+            OutputRecord(
+                key=outcome.key.hex(),
+                content_id=outcome.content_id,
+                position=".".join(map(str, output.path)),
+                tool=output.call.name if output.call else "",
+                result="rewritten" if rewritten else "skipped",
+                reason="" if isinstance(result, Rewritten) else result.reason.value,
+                compressor=rewritten.compressor if rewritten else "",
+                lossless=rewritten.lossless if rewritten else True,
+                items_total=rewritten.items_total if rewritten else 0,
+                items_kept=rewritten.items_kept if rewritten else 0,
+                bytes_before=size,
+                bytes_after=len(rewritten.text.encode("utf-8", "surrogatepass")) if rewritten else size,
+                tokens_before=before,
+                tokens_after=after,
+            )
+        )
+    return tuple(records)
+
+
+def _error(flow: HTTPFlow, live: LiveFlow) -> str:
+    if flow.error:
+        return flow.error.msg
+    return live.error or (live.tap.unreadable if live.tap else "")

@@ -1,0 +1,66 @@
+"""The processes that do what is too large for the event loop. Threads would not do: they hold the GIL (MITMPROXY 1.6).
+
+loky rather than the standard pool: it starts its processes without importing the main program (mitmdump, 100 MB each)
+and replaces one that died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, ShutdownExecutorError
+
+from headroom_proxy import worker
+
+logger = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 900
+
+
+class PoolError(RuntimeError):
+    """The work could not be done: the processes died, or the deadline passed."""
+
+
+class Pool:
+    """At most `workers` processes, started when first needed and ended when idle for long."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._executor: Executor | None = None
+        self._starting = asyncio.Lock()
+
+    async def run[**P, T](self, seconds: float, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A worker's function with these arguments. Raises PoolError after `seconds`, or when it failed twice."""
+        try:
+            async with asyncio.timeout(seconds):
+                try:
+                    return await self._submit(task, *args, **kwargs)
+                except (BrokenProcessPool, ShutdownExecutorError):
+                    logger.warning("Headroom: a worker process died; starting others")
+                    self._executor = None
+                    return await self._submit(task, *args, **kwargs)
+        except TimeoutError as error:
+            raise PoolError(f"no result within {seconds} s") from error
+        except (BrokenProcessPool, ShutdownExecutorError, OSError) as error:
+            raise PoolError(f"no worker process: {error}") from error
+
+    async def warm_up(self) -> None:
+        """Start the processes, so that the first large request does not wait for it."""
+        await asyncio.gather(*(self.run(30, worker.start) for _ in range(self._workers)))
+
+    async def close(self) -> None:
+        """End the processes."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            await asyncio.to_thread(executor.shutdown, wait=True, kill_workers=True)  # type: ignore[call-arg] - loky's own
+
+    async def _submit[**P, T](self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._starting:
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(max_workers=self._workers, timeout=_IDLE_SECONDS)
+            # Submitting may start processes, which blocks for some milliseconds.
+            future = await asyncio.to_thread(self._executor.submit, task, *args, **kwargs)
+        return await asyncio.wrap_future(future)

@@ -1,0 +1,66 @@
+"""What runs in the pool's processes: pure functions of the core, by batch. Imports no mitmproxy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import orjson
+
+from headroom_core.model import Job, RawRequest
+from headroom_core.pipeline import Decision, Plan, decide, plan
+from headroom_core.providers import EventCache
+from headroom_core.settings import Settings
+from headroom_core.tokens import counter
+
+# What a model does not read as text: pictures and files in base64, signatures, sealed reasoning.
+_NO_TEXT = {"data", "signature", "encrypted_content", "image_url", "cache_control", "thinking_signature"}
+_events = EventCache()
+
+
+def start() -> int:
+    """Warm a process up and let the proxy's own go first. Returns the process id."""
+    os.nice(5)
+    counter().count("warm")
+    return os.getpid()
+
+
+def decide_all(jobs: Sequence[Job], settings: Settings) -> dict[bytes, Decision]:
+    """The decisions of some jobs by key."""
+    return {job.key: decide(job, settings) for job in jobs}
+
+
+def plan_large(request: RawRequest, settings: Settings) -> Plan:
+    """A large body looked through."""
+    return plan(request, settings, _events)
+
+
+def count_all(texts: Sequence[str | bytes]) -> tuple[list[int], bool]:
+    """Tokens of each text, and whether the counts are exact. Bytes are a message's JSON, counted by its texts."""
+    tokens = counter()
+    return [tokens.count(text if isinstance(text, str) else message_text(text)) for text in texts], tokens.exact
+
+
+def message_text(message: bytes) -> str:
+    """The texts, names and numbers of a JSON value, a line each; the raw text of one that orjson refuses."""
+    try:
+        value = orjson.loads(message)
+    except orjson.JSONDecodeError:
+        return message.decode("utf-8", "replace")
+    found: list[str] = []
+    _collect(value, found)
+    return "\n".join(found)
+
+
+def _collect(value: object, found: list[str]) -> None:
+    if isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _NO_TEXT:
+                _collect(inner, found)
+    elif isinstance(value, list):
+        for inner in value:
+            _collect(inner, found)
+    elif value is not None:
+        found.append(str(value))

@@ -1,0 +1,11 @@
+"""The words that our forms begin with, and the line that stands where records were left out. Keep the wording stable."""
+
+from __future__ import annotations
+
+MARK = "[headroom:"
+"""Begins each rewritten text: how a text of ours is known, by us and by whoever reads a log."""
+
+
+def omission(count: int, total: int, what: str, content_id: str) -> str:
+    """The line that says what was left out and how to get it back."""
+    return f"{MARK} {count} of {total} {what} left out here; the full output is kept: headroom get {content_id}]"

@@ -1,0 +1,191 @@
+"""Records as a table: what is the same in every record once in a header, then a line of cells for each record.
+
+Header: field names, comma-separated. `a.b` is field b of the object a, which every record has. `a{x,y}` is an object that
+not every record has, its cells in braces. `a[x,y]` is a list of records in brackets, one behind each `;`. `a{*:x,y}` is an
+object of records by key: `{key:x,y;key:x,y}`. `a{}` is an object with fields of its own in each record: `{x=1,y=2}`. Behind `|`
+in brackets stands what is the same in all records there. `:text` marks a column of texts that may look like numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from headroom_core.compressors.exact_json import Spelled, Value, dumps
+from headroom_core.compressors.table_cells import ABSENT, Cell, cell, name_cell, number_cells, text_cell, text_cells
+
+type Record = dict[str, Value]
+type Column = Sequence[Cell]
+
+_MAX_DEPTH = 8
+_MAX_FLAT_FIELDS = 40
+_MANY_KEYS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Records written as cells: `constants` are `name=cell`, `fields` the header's names, `lines` one for each record."""
+
+    constants: tuple[str, ...]
+    fields: tuple[str, ...]
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    field: str
+    cells: list[str]
+
+
+def columns(records: Sequence[Mapping[str, Value]]) -> dict[str, Column]:
+    """The records' values by field, in the order in which fields first appear; ABSENT where a record lacks one."""
+    first = tuple(records[0])
+    if all(tuple(record) == first for record in records):
+        return dict(zip(first, zip(*(record.values() for record in records), strict=True), strict=True))
+    names = dict.fromkeys(chain.from_iterable(records))
+    return {name: [record.get(name, ABSENT) for record in records] for name in names}
+
+
+def write_table(records: Sequence[Record], *, nested: bool = False, depth: int = 0) -> Table:
+    """The table of at least one record."""
+    constants: list[str] = []
+    written: list[_Written] = []
+    for name, values in columns(records).items():
+        _write_field(name_cell(name), values, nested, depth, constants, written)
+    if not written:
+        return Table(tuple(constants), (), [""] * len(records))
+    lines = [",".join(cells) for cells in zip(*(one.cells for one in written), strict=True)]
+    return Table(tuple(constants), tuple(one.field for one in written), lines)
+
+
+def _write_field(name: str, values: Column, nested: bool, depth: int, constants: list[str], written: list[_Written]) -> None:
+    types = set(map(type, values))
+    if len(values) > 1 and len(types) == 1 and _all_same(values):
+        constants.append(f"{name}={cell(values[0], nested=True)}")
+    elif types == {dict} and depth < _MAX_DEPTH and (columns_ := _flat(values)) is not None:
+        for inner, inner_values in columns_.items():
+            _write_field(f"{name}.{name_cell(inner)}", inner_values, nested, depth + 1, constants, written)
+    else:
+        written.append(_write_column(name, values, types, nested, depth))
+
+
+def _write_column(name: str, values: Column, types: set[type], nested: bool, depth: int) -> _Written:
+    if types == {str}:
+        cells, marked = text_cells([value for value in values if isinstance(value, str)], nested=nested)
+        return _Written(f"{name}:text" if marked else name, cells)
+    if types <= {int, float}:
+        return _Written(name, number_cells([value for value in values if isinstance(value, int | float)]))
+    if depth < _MAX_DEPTH:
+        if dict in types and (written := _write_objects(name, values, depth)):
+            return written
+        if list in types and (written := _write_lists(name, values, depth)):
+            return written
+    return _Written(name, [cell(value, nested=nested) for value in values])
+
+
+def _write_objects(name: str, values: Column, depth: int) -> _Written | None:
+    objects = [value for value in values if isinstance(value, dict)]
+    if _is_map(objects):
+        return _write_maps(name, values, objects, depth)
+    if _flat(objects) is not None:
+        table = write_table(objects, nested=True, depth=depth + 1)
+        lines = iter(table.lines)
+        cells = ["{" + next(lines) + "}" if isinstance(value, dict) else _other(value) for value in values]
+        return _Written(f"{name}{{{_inner_header(table)}}}", cells)
+    if any(isinstance(inner, dict | list) for one in objects for inner in one.values()):
+        return None
+    return _Written(f"{name}{{}}", [_pairs(value) if isinstance(value, dict) else _other(value) for value in values])
+
+
+def _write_maps(name: str, values: Column, objects: Sequence[Record], depth: int) -> _Written:
+    inner = [record for one in objects for record in one.values() if isinstance(record, dict)]
+    table = write_table(inner, nested=True, depth=depth + 1)
+    lines = iter(table.lines)
+    cells = [
+        "{" + ";".join(f"{_key(key)}:{next(lines)}" for key in value) + "}" if isinstance(value, dict) else _other(value) for value in values
+    ]
+    return _Written(f"{name}{{*:{_inner_header(table)}}}", cells)
+
+
+def _write_lists(name: str, values: Column, depth: int) -> _Written | None:
+    records: list[Record] = []
+    for value in values:
+        if isinstance(value, list):
+            for record in value:
+                if not isinstance(record, dict):
+                    return None
+                records.append(record)
+    if len(records) < 2 or _flat(records) is None:  # noqa: PLR2004 - a header for one record saves nothing
+        return None
+    table = write_table(records, nested=True, depth=depth + 1)
+    lines = iter(table.lines)
+    cells: list[str] = []
+    for value in values:
+        if not isinstance(value, list):
+            cells.append(_other(value))
+            continue
+        own = [next(lines) for _ in value]
+        # One record without any field would read as an empty list.
+        cells.append("=" + dumps(value) if own == [""] else "[" + ";".join(own) + "]")
+    return _Written(f"{name}[{_inner_header(table)}]", cells)
+
+
+def _inner_header(table: Table) -> str:
+    return ",".join(table.fields) + ("|" + ",".join(table.constants) if table.constants else "")
+
+
+def _flat(objects: Sequence[Cell]) -> dict[str, Column] | None:
+    """The objects' columns if a header of their fields pays: not too many, and mostly filled."""
+    records = [value for value in objects if isinstance(value, dict)]
+    filled = sum(map(len, records))
+    if not filled or _is_map(records):
+        return None
+    names = set(chain.from_iterable(records))
+    if len(names) > _MAX_FLAT_FIELDS or filled < 0.4 * len(names) * len(records):
+        return None
+    return columns(records)
+
+
+def _is_map(objects: Sequence[Record]) -> bool:
+    """Whether the objects hold records by key: many keys, or other ones in each object, with records of like shape."""
+    filled = sum(map(len, objects))
+    if filled < _MANY_KEYS:
+        return False
+    inner = [value for one in objects for value in one.values()]
+    if not all(type(value) is dict for value in inner):
+        return False
+    names = set(chain.from_iterable(objects))
+    if len(names) < _MANY_KEYS and filled > 0.6 * len(names) * len(objects):
+        return False
+    records = [value for value in inner if isinstance(value, dict)]
+    inner_names = set(chain.from_iterable(records))
+    return 0 < len(inner_names) <= _MAX_FLAT_FIELDS and sum(map(len, records)) >= 0.4 * len(inner_names) * len(records)
+
+
+def _pairs(value: Record) -> str:
+    return "{" + ",".join(f"{_key(key)}={cell(inner, nested=True)}" for key, inner in value.items()) + "}"
+
+
+def _key(key: str) -> str:
+    return name_cell(key)
+
+
+def _other(value: Cell) -> str:
+    """The cell of a value that is not of its column's bracketed kind."""
+    if isinstance(value, list):
+        return "=" + dumps(value)
+    return text_cell(value, nested=True) if isinstance(value, str) else cell(value, nested=True)
+
+
+def _all_same(values: Column) -> bool:
+    first = values[0]
+    if isinstance(first, dict | list):
+        # 1 and 1.0 and True are equal to Python but not the same data.
+        text = dumps(first)
+        return all(isinstance(value, dict | list) and value == first and dumps(value) == text for value in values)
+    return sum(value == first for value in values) == len(values) if isinstance(first, Spelled) else _count(values, first)
+
+
+def _count(values: Column, first: Cell) -> bool:
+    return tuple(values).count(first) == len(values)

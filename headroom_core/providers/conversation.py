@@ -1,0 +1,149 @@
+"""What the providers' decoders share: the events of a message, and the fold of events into tool outputs.
+
+A message's events depend on its bytes alone, so they are remembered by its digest; what an output's form depends on
+beyond that (its call, the last human text) comes from the messages before it and from nothing else: the prefix rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from headroom_core.bounded_cache import BoundedCache
+from headroom_core.digests import digest, digest_text
+from headroom_core.model import JsonPath, MessageSpan, ToolCall, ToolOutput
+from headroom_core.providers.json_spans import Spans, decode_literal, is_string
+
+MAX_QUERY = 4000
+MAX_ARGUMENTS = 2000
+
+# Agents add blocks of their own to the human's messages and take them away again in later requests; they are nobody's
+# question, and a query that held them would change the form of everything after it.
+_CLIENT_NOTE = re.compile(r"\s*<(system-reminder|environment_context|user_instructions|command-[a-z]+|local-command-[a-z]+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call of the model."""
+
+    id: str
+    call: ToolCall
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Human:
+    """A text of the human."""
+
+    text: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A tool output's string literal, by its place in the message."""
+
+    call_id: str
+    path: JsonPath
+    start: int
+    end: int
+    digest: bytes
+    name: str = ""
+    """The tool's name where the output itself says it."""
+
+
+type Event = Call | Human | Output
+type MessageReader = Callable[[msgspec.Raw], Sequence[Event]]
+
+
+@dataclass(slots=True)
+class EventCache:
+    """Events of messages seen before, by message digest and wire format."""
+
+    entries: BoundedCache[tuple[str, bytes], tuple[Event, ...]] = field(default_factory=lambda: BoundedCache(8_000_000))
+
+
+def call_event(call_id: str, name: str, arguments: bytes) -> Call:
+    """A call with its arguments cut to a bounded length."""
+    shown = arguments[:MAX_ARGUMENTS].decode("utf-8", "replace")
+    return Call(call_id, ToolCall(name, shown), digest(name.encode("utf-8", "surrogatepass") + b"\0" + arguments))
+
+
+def human_event(literal: msgspec.Raw) -> Human | None:
+    """A human text with its middle cut out where it is long; None for what a client added by itself."""
+    text = decode_literal(bytes(literal))
+    if text is None or not text.strip() or _CLIENT_NOTE.match(text):
+        return None
+    if len(text) > MAX_QUERY:
+        text = f"{text[: MAX_QUERY // 2]}\n{text[-MAX_QUERY // 2 :]}"
+    return Human(text, digest_text(text))
+
+
+def output_event(call_id: str, path: JsonPath, start: int, literal: msgspec.Raw, name: str = "") -> Output | None:
+    """An output whose literal starts at `start` of its message; None if the value is no string."""
+    if not is_string(literal):
+        return None
+    return Output(call_id, path, start, start + len(memoryview(literal)), digest(literal), name)
+
+
+def read_messages(
+    wire_format: str, spans: Spans, raws: Sequence[msgspec.Raw], reader: MessageReader, cache: EventCache
+) -> Conversation:
+    """The places of the messages and of all tool outputs in them, in order, under `("messages", index, ...)`."""
+    message_spans: list[MessageSpan] = []
+    fold = _Fold()
+    for index, raw in enumerate(raws):
+        start = spans.offset(raw)
+        span = MessageSpan(start, start + len(memoryview(raw)), digest(raw))
+        message_spans.append(span)
+        events = cache.entries.get((wire_format, span.digest))
+        if events is None:
+            events = tuple(reader(raw))
+            cache.entries.put((wire_format, span.digest), events, 200 + sum(_cost(event) for event in events))
+        fold.add(("messages", index), start, events)
+    return Conversation(tuple(message_spans), tuple(fold.outputs), fold.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The messages of a request as a decoder needs them."""
+
+    messages: tuple[MessageSpan, ...]
+    outputs: tuple[ToolOutput, ...]
+    name: str
+    """Hex digest of the first human text; empty if there is none."""
+
+
+class _Fold:
+    """The state that a conversation carries from message to message."""
+
+    def __init__(self) -> None:
+        self.outputs: list[ToolOutput] = []
+        self.name = ""
+        self._calls: dict[str, Call] = {}
+        self._human = Human("", digest(b""))
+
+    def add(self, path: JsonPath, start: int, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Call):
+                self._calls[event.id] = event
+            elif isinstance(event, Human):
+                self._human = event
+                self.name = self.name or event.digest.hex()
+            else:
+                self.outputs.append(self._output(path, start, event))
+
+    def _output(self, path: JsonPath, start: int, event: Output) -> ToolOutput:
+        call = self._calls.get(event.call_id)
+        tool = call.call if call else ToolCall(event.name, "") if event.name else None
+        context = (call.digest if call else digest_text(event.name)) + self._human.digest
+        return ToolOutput((*path, *event.path), start + event.start, start + event.end, event.digest, tool, self._human.text, context)
+
+
+def _cost(event: Event) -> int:
+    if isinstance(event, Human):
+        return 150 + 2 * len(event.text)
+    return 400 + (2 * len(event.call.arguments) if isinstance(event, Call) else 0)

@@ -1,0 +1,1 @@
+"""What the pipeline does to a decoded request, in order."""

@@ -1,0 +1,75 @@
+"""Lossless JSON forms give back the exact data: values, spelled numbers, order of records, absent against null."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from decoders import json_document, parse_exact
+from hypothesis import given, settings, strategies as st
+
+from headroom_core.compressors.exact_json import NotExactError, parse
+from headroom_core.compressors.json_records import JsonRecords
+from headroom_core.model import Ask, Reason, Rewritten, Skipped
+from headroom_core.settings import Settings
+
+LOSSLESS = Settings(level="lossless")
+
+TEXTS = st.text(max_size=12) | st.sampled_from(
+    ["", " ", "a,b", "007", "1.10", "-0", "null", "true", "=x", "@1", "[x]", "{y}", "a;b", "x=y", "a:b", "a|b", '"q"', "a\nb", "é", "<t1>", "[headroom:"]
+)
+SCALARS = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+NAMES = st.sampled_from(["id", "name", "a.b", "x y", "", "k:v", "w=1", "tags", "p|q", '"', "<t1>"])
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12)
+RECORDS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=3, max_size=12)
+
+
+def written(text: str) -> str:
+    result = JsonRecords().compress(text, Ask(), LOSSLESS, "id")
+    assert isinstance(result, Rewritten)
+    assert result.lossless
+    return result.text
+
+
+@settings(max_examples=400, deadline=None)
+@given(RECORDS, st.sampled_from(["list", "inside", "keyed"]))
+def test_any_records_come_back(records: list[object], place: str) -> None:
+    value: object = records
+    if place == "inside":
+        value = {"total": 3, "results": records, "next": None}
+    elif place == "keyed":
+        value = {f"k{number}": record for number, record in enumerate(records)}
+    text = json.dumps(value)
+    assert json_document(written(text)) == parse_exact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('[{"n":1.10,"m":1E400},{"n":1.1,"m":-0},{"n":12345678901234567890123,"m":1e5}]' + " " * 200, id="numbers-keep-their-spelling"),
+        pytest.param('[{"a":1},{"a":1.0},{"a":true},{"b":"padding so that a table is made of it"},{"a":null},{}]' * 1 + " " * 300, id="types-are-told-apart"),
+        pytest.param(json.dumps([{"o": {}, "l": []}, {"o": {"x": 1}, "l": [{}]}, {"o": {}, "l": [{"q": "long enough for a table" * 6}]}]), id="empty-things"),
+        pytest.param(json.dumps([{"same": 1, "too": [1, {"a": "x" * 99}]}] * 5), id="all-constant"),
+    ],
+)
+def test_awkward_data_comes_back(text: str) -> None:
+    assert json_document(written(text)) == parse_exact(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param('{"a":1,"a":2}', "same key twice", id="duplicate-key"),
+        pytest.param('["\\ud800"]', "surrogate", id="lone-surrogate"),
+        pytest.param("[NaN]", "NaN", id="not-a-number"),
+        pytest.param("[" * 5000 + "]" * 5000, "recursion", id="too-deep"),
+        pytest.param("[1,2", "", id="cut-off"),
+    ],
+)
+def test_what_cannot_be_held_exactly_is_left_alone(text: str, why: str) -> None:
+    result = JsonRecords().compress(text, Ask(), LOSSLESS, "id")
+    assert isinstance(result, Skipped)
+    assert result.reason is Reason.NO_COMPRESSOR_FITS
+    assert why in result.detail
+    with pytest.raises(NotExactError):
+        parse(text)
