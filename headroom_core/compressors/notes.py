@@ -9,3 +9,8 @@ MARK = "[headroom:"
 def omission(count: int, total: int, what: str, content_id: str) -> str:
     """The line that says what was left out and how to get it back."""
     return f"{MARK} {count} of {total} {what} left out here; the full output is kept: headroom get {content_id}]"
+
+
+def gap(count: int) -> str:
+    """Stands between kept lines for `count` lines that are left out there."""
+    return f"…{count}"

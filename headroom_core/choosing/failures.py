@@ -1,0 +1,106 @@
+"""Which records tell of an error, by what their fields mean and not by a word that happens to stand in them.
+
+`"errors": 0`, `error_rate: 0.0` and a url with "error" in it are no errors; a status code of 500, a level ERROR, an `error`
+field that holds something, an exit code other than 0 and a stack trace are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headroom_core.choosing.fields import Field
+
+_BAD_WORDS = re.compile(
+    r"(fail(ed|ure|ing)?|err(or)?(ed)?|critical|crit|fatal|emerg(ency)?|alert|panic|severe|exception|denied|rejected|refused|declined|unhealthy|down|dead|"
+    r"timed?[ _-]?out|aborted|crash(ed|loopbackoff)?|imagepullbackoff|oomkilled|broken|invalid|corrupt(ed)?|lost|blocked|violation|partially ?completed)",
+    re.IGNORECASE,
+)
+_LEVEL_NAME = re.compile(r"(^|[._ ])(level|lvl|severity|loglevel|log_level|priority)$", re.IGNORECASE)
+_STATE_NAME = re.compile(r"(^|[._ ]|[a-z])(status|state|result|outcome|conclusion|phase|health|condition)$", re.IGNORECASE)
+_CODE_NAME = re.compile(r"(^|[._ ]|[a-z])(status|status_?code|http_?status|http_?code|response_?code|code|sc[-_]status)$", re.IGNORECASE)
+_EXIT_NAME = re.compile(r"(^|[._ ])(exit|exit_?code|return_?code|returncode|rc|errno|exit_?status)$", re.IGNORECASE)
+_ERROR_NAME = re.compile(
+    r"(^|[._ ]|[a-z])(error|err|exception|failure|error_?message|error_?code|error_?type|stack_?trace|traceback|failure_?reason|errors)$", re.IGNORECASE
+)
+_OK_NAME = re.compile(r"(^|[._ ])(ok|success|succeeded|successful|passed|healthy|valid)$", re.IGNORECASE)
+_FAILED_NAME = re.compile(r"(^|[._ ])(failed|is_?error|has_?error|error|timed_?out|crashed)$", re.IGNORECASE)
+_TRACE = re.compile(
+    r"Traceback \(most recent call last\)|\b[A-Z]\w*(?:Error|Exception)\b(?=[:( ]|$)|\bpanic: |\bFATAL\b|\bCRITICAL\b|\bSegmentation fault\b|\bassertion failed\b|"
+    r"^\s*at [\w.$]+\(|\[(?:error|crit|alert|emerg|fatal)\]|\bERROR\b|\b(?:connection|permission|access) (?:refused|denied)\b|\bOut of memory\b"
+)
+_NOTHING = {"", "0", "none", "null", "nil", "no", "false", "n/a", "na", "-", "ok", "no error", "success", "0.0"}
+_HTTP_CODES = range(100, 600)
+_HTTP_ERROR = 400
+
+
+def failed_records(fields: Sequence[Field], count: int) -> NDArray[np.bool_]:
+    """For each of `count` records whether it tells of an error."""
+    failed = np.zeros(count, bool)
+    for field in fields:
+        test = _test_for(field)
+        if test is not None:
+            flags = np.fromiter(map(test, field.values), bool, len(field.values))
+            if field.owners is None:
+                failed |= flags
+            else:
+                failed[field.owners[flags]] = True
+    return failed
+
+
+def is_bad_word(text: str) -> bool:
+    """Whether a state's or level's text is one of failure."""
+    return _BAD_WORDS.fullmatch(text.strip()) is not None
+
+
+def has_trace(text: str) -> bool:
+    """Whether a text holds a stack trace, an exception's name or a level of failure in capitals."""
+    return _TRACE.search(text) is not None
+
+
+def _test_for(field: Field) -> Callable[[Any], bool] | None:
+    name = field.name.removesuffix("[]")
+    if _OK_NAME.search(name):
+        return lambda value: value is False
+    if _EXIT_NAME.search(name) and field.numbers is not None:
+        return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value != 0
+    if _CODE_NAME.search(name) and field.numbers is not None:
+        return _is_error_code if _are_http_codes(field) else None
+    if _LEVEL_NAME.search(name) or _STATE_NAME.search(name):
+        return lambda value: isinstance(value, str) and is_bad_word(value)
+    if _ERROR_NAME.search(name) or _FAILED_NAME.search(name):
+        return _tells_something
+    if field.counts is None or len(field.counts) > 50:  # noqa: PLR2004 - texts rather than categories
+        return _is_text_with_trace
+    return None
+
+
+def _are_http_codes(field: Field) -> bool:
+    assert field.numbers is not None
+    finite = field.numbers[np.isfinite(field.numbers)]
+    return bool(len(finite)) and bool(np.all((finite >= _HTTP_CODES.start) & (finite < _HTTP_CODES.stop)))
+
+
+def _is_error_code(value: Any) -> bool:
+    try:
+        return float(value) >= _HTTP_ERROR
+    except (TypeError, ValueError):
+        return False
+
+
+def _tells_something(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value.strip().lower() not in _NOTHING
+    if isinstance(value, int | float):
+        return False
+    return isinstance(value, dict | list) and bool(value)
+
+
+def _is_text_with_trace(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > 8 and has_trace(value)  # noqa: PLR2004 - shorter is a label

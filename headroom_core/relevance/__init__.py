@@ -1,0 +1,1 @@
+"""What a question is about, and which lines of a text it is about."""
