@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 MAX_ITEMS = 20_000
 DELAY_SECONDS = 0.2
 _LARGE_BATCH = 4 * 1024 * 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from os.path import commonprefix
 
 _SHORTEST = 8
 _NAMED = 4
@@ -35,4 +34,9 @@ def _shared(connection: sqlite3.Connection, table: str, column: str, one: str) -
         f"SELECT (SELECT max({column}) FROM {table} WHERE {column} < ?1), (SELECT min({column}) FROM {table} WHERE {column} > ?1)",  # noqa: S608  # constants
         (one,),
     ).fetchone()
-    return max((len(commonprefix([one, other])) for other in neighbours if other is not None), default=0)
+    return max((_common(one, str(other)) for other in neighbours if other is not None), default=0)
+
+
+def _common(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((index for index, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))

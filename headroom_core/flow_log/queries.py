@@ -26,8 +26,8 @@ _SAVINGS = """
     count(*) AS outputs,
     coalesce(sum(f.changed AND o.result = 'rewritten'), 0) AS rewritten,
     coalesce(sum(o.tokens_before), 0) AS tokens_before,
-    coalesce(sum(CASE WHEN f.changed THEN o.tokens_after ELSE o.tokens_before END), 0) AS tokens_after,
-    coalesce(sum(CASE WHEN f.changed THEN 0 ELSE o.tokens_before - o.tokens_after END), 0) AS not_applied
+    coalesce(sum(iif(f.changed AND o.result = 'rewritten', o.tokens_after, o.tokens_before)), 0) AS tokens_after,
+    coalesce(sum(iif(NOT f.changed AND o.result = 'rewritten', o.tokens_before - o.tokens_after, 0)), 0) AS not_applied
 """
 _NEW_OUTPUTS = "FROM outputs o JOIN flows f ON f.id = o.flow_id WHERE f.started_at >= :since"
 _BILLED = """
@@ -62,10 +62,10 @@ def flow(db: sqlite3.Connection, id_or_prefix: str) -> FlowDetail | None:
     if not ids:
         return None
     if len(ids) > 1:
-        raise StoreError(f"{id_or_prefix} is the beginning of several ids: {', '.join(ids)}")
+        raise StoreError(f"{id_or_prefix!r} is the beginning of several ids: {', '.join(ids)}")
     row = db.execute("SELECT * FROM flows WHERE id = ?", ids).fetchone()
     outputs = db.execute("SELECT * FROM outputs WHERE flow_id = ? ORDER BY rowid", ids)
-    return FlowDetail.model_validate({**row, "outputs": [OutputRow.model_validate(dict(output)) for output in outputs]})
+    return FlowDetail.model_validate({**row, "outputs": tuple(OutputRow.model_validate(dict(output)) for output in outputs)})
 
 
 def short_ids(db: sqlite3.Connection, flows: Sequence[FlowRow]) -> dict[str, str]:
@@ -84,22 +84,24 @@ def totals(db: sqlite3.Connection, since: float = 0.0) -> Totals:
     return Totals(
         **rows(_REQUESTS)[0],
         savings=Savings(**rows(f"SELECT {_SAVINGS} {_NEW_OUTPUTS}")[0]),
-        tools=[NamedSavings(**row) for row in rows(_named_savings("o.tool"))],
-        compressors=[NamedSavings(**row) for row in rows(_named_savings("o.compressor", "AND o.result = 'rewritten'"))],
-        skipped_outputs=[SkippedOutputs(**row) for row in rows(f"{skipped} GROUP BY o.reason ORDER BY 2 DESC, 1")],
-        skipped_requests=[SkippedRequests(**row) for row in rows(_counted("reason"))],
+        tools=tuple(NamedSavings(**row) for row in rows(_named_savings("o.tool"))),
+        compressors=tuple(NamedSavings(**row) for row in rows(_named_savings("o.compressor", "AND o.result = 'rewritten'"))),
+        skipped_outputs=tuple(SkippedOutputs(**row) for row in rows(f"{skipped} GROUP BY o.reason ORDER BY 2 DESC, 1")),
+        skipped_requests=tuple(SkippedRequests(**row) for row in rows(_counted("reason"))),
         billed=Billed(**rows(f"SELECT {_BILLED}")[0]),
-        models=[BilledModel(**row) for row in rows(f"SELECT provider, {billed_name} AS model, {_BILLED} GROUP BY 1, 2 ORDER BY 3 DESC, 2")],
-        cache_misses=[CacheMisses(**row) for row in rows(_counted("cache_miss_reason"))],
+        models=tuple(
+            BilledModel(**row) for row in rows(f"SELECT provider, {billed_name} AS model, {_BILLED} GROUP BY 1, 2 ORDER BY 3 DESC, 2")
+        ),
+        cache_misses=tuple(CacheMisses(**row) for row in rows(_counted("cache_miss_reason"))),
     )
 
 
 def _named_savings(column: str, condition: str = "") -> str:
-    return f"SELECT {column} AS name, {_SAVINGS} {_NEW_OUTPUTS} {condition} GROUP BY 1 ORDER BY tokens_before DESC, 1"  # noqa: S608  # constants
+    return f"SELECT {column} AS name, {_SAVINGS} {_NEW_OUTPUTS} {condition} GROUP BY 1 ORDER BY tokens_before DESC, 1"
 
 
 def _counted(column: str) -> str:
     return f"""
         SELECT {column} AS reason, count(*) AS requests FROM flows
         WHERE started_at >= :since AND {column} <> '' GROUP BY 1 ORDER BY 2 DESC, 1
-    """  # noqa: S608  # constants
+    """  # noqa: S608  # column names of this module

@@ -1,4 +1,7 @@
-"""What the flow log tells: pydantic models, the shape of every `--json`. Times are Unix seconds and milliseconds; None is "not reported"."""
+"""What the flow log tells: pydantic models, the shape of every `--json`.
+
+Times are Unix seconds, durations milliseconds; None is "not reported".
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ class OutputRow(_Result):
 class FlowDetail(FlowRow):
     """A request with the tool outputs that were new in it; those of earlier requests are logged there."""
 
-    outputs: list[OutputRow]
+    outputs: tuple[OutputRow, ...]
 
 
 class Savings(_Result):
@@ -76,11 +79,11 @@ class Savings(_Result):
     there is `not_applied`.
     """
 
-    outputs: int
-    rewritten: int
-    tokens_before: int
-    tokens_after: int
-    not_applied: int
+    outputs: int = 0
+    rewritten: int = 0
+    tokens_before: int = 0
+    tokens_after: int = 0
+    not_applied: int = 0
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own way of writing it
     @property
@@ -119,13 +122,13 @@ class SkippedRequests(_Result):
 class Billed(_Result):
     """Sums of what the provider reported, in its own tokens; `input_tokens` is without what the cache gave or took."""
 
-    requests: int
+    requests: int = 0
     """Requests whose answer reported a usage."""
-    input_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    output_tokens: int
-    reasoning_tokens: int
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @computed_field  # type: ignore[prop-decorator]  # as above
     @property
@@ -150,21 +153,21 @@ class CacheMisses(_Result):
 
 
 class Totals(_Result):
-    """The log summed up, over all or since a time."""
+    """The log summed up, over all or since a time. `Totals()` is that of an empty log."""
 
-    requests: int
-    changed: int
-    failed: int
+    requests: int = 0
+    changed: int = 0
+    failed: int = 0
     """Requests with an error, or a status of 400 and more."""
-    estimated: int
+    estimated: int = 0
     """Requests whose tokens are estimates by length."""
-    first_at: float | None
-    last_at: float | None
-    savings: Savings
-    tools: list[NamedSavings]
-    compressors: list[NamedSavings]
-    skipped_outputs: list[SkippedOutputs]
-    skipped_requests: list[SkippedRequests]
-    billed: Billed
-    models: list[BilledModel]
-    cache_misses: list[CacheMisses]
+    first_at: float | None = None
+    last_at: float | None = None
+    savings: Savings = Savings()
+    tools: tuple[NamedSavings, ...] = ()
+    compressors: tuple[NamedSavings, ...] = ()
+    skipped_outputs: tuple[SkippedOutputs, ...] = ()
+    skipped_requests: tuple[SkippedRequests, ...] = ()
+    billed: Billed = Billed()
+    models: tuple[BilledModel, ...] = ()
+    cache_misses: tuple[CacheMisses, ...] = ()

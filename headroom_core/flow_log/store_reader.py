@@ -49,7 +49,7 @@ class StoreReader:
                 return None
             ids = matching(connection, "originals", "content_id", content_id)
             if len(ids) > 1:
-                raise StoreError(f"{content_id} is the beginning of several ids: {', '.join(ids)}")
+                raise StoreError(f"{content_id!r} is the beginning of several ids: {', '.join(ids)}")
             return _original(connection, ids[0]) if ids else None
 
     def form_by_key_hex(self, key: str) -> StoredForm | None:

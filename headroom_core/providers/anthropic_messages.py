@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from headroom_core.model import DecodedRequest, RawRequest, Usage
-from headroom_core.providers.conversation import Event, EventCache, call_event, human_event, output_event, read_messages
-from headroom_core.providers.json_spans import Spans, inner_offset, is_array, is_string, items, part
+from headroom_core.model import DecodedRequest, JsonPath, RawRequest, Usage
+from headroom_core.providers.conversation import Call, EventCache, Human, Mark, Output, mark, read_messages
+from headroom_core.providers.json_spans import Spans, is_array, is_string, items, part
 from headroom_core.providers.usage_fields import count, mapping, text
 
 NAME = "anthropic"
@@ -87,40 +87,35 @@ class AnthropicMessages:
         )
 
 
-def _read_message(raw: msgspec.Raw) -> Iterator[Event]:
+def _read_message(raw: msgspec.Raw) -> Iterator[Mark]:
     message = part(_MESSAGE, raw)
-    if message is None or message.role not in {"user", "assistant"}:
+    if message is None or message.role not in {"user", "assistant"} or not _held(message.content):
         return
     human = message.role == "user"
     if is_string(message.content):
-        if human and (event := human_event(message.content)):
-            yield event
+        if human:
+            yield mark(Human, raw, message.content)
         return
     for index, block_raw in enumerate(items(message.content) or ()):
         block = part(_BLOCK, block_raw)
         if block is None:
             continue
-        if block.type == "text" and human and (event := human_event(block.text)):
-            yield event
-        elif block.type == "tool_use" and not human:
-            yield call_event(block.id, block.name, bytes(block.input))
-        elif block.type == "tool_result" and human:
-            start = inner_offset(raw, message.content) + inner_offset(message.content, block_raw)
-            yield from _read_result(block, index, start + inner_offset(block_raw, block.content) if _held(block.content) else start)
+        if block.type == "text" and human and _held(block.text):
+            yield mark(Human, raw, block.text)
+        elif block.type == "tool_use" and not human and _held(block.input):
+            yield mark(Call, raw, block.input, id=block.id, name=block.name)
+        elif block.type == "tool_result" and human and _held(block.content):
+            yield from _read_result(raw, block, ("content", index, "content"))
 
 
-def _read_result(block: _Block, index: int, start: int) -> Iterator[Event]:
+def _read_result(raw: msgspec.Raw, block: _Block, path: JsonPath) -> Iterator[Mark]:
     if is_string(block.content):
-        if event := output_event(block.tool_use_id, ("content", index, "content"), start, block.content):
-            yield event
-    elif is_array(block.content):
-        for number, inner_raw in enumerate(items(block.content) or ()):
-            inner = part(_BLOCK, inner_raw)
-            if inner is None or inner.type != "text" or not _held(inner.text):
-                continue
-            place = start + inner_offset(block.content, inner_raw) + inner_offset(inner_raw, inner.text)
-            if event := output_event(block.tool_use_id, ("content", index, "content", number, "text"), place, inner.text):
-                yield event
+        yield mark(Output, raw, block.content, id=block.tool_use_id, path=path)
+        return
+    for number, inner_raw in enumerate(items(block.content) or ()):
+        inner = part(_BLOCK, inner_raw)
+        if inner is not None and inner.type == "text" and _held(inner.text):
+            yield mark(Output, raw, inner.text, id=block.tool_use_id, path=(*path, number, "text"))
 
 
 def _held(raw: msgspec.Raw) -> bool:

@@ -7,15 +7,16 @@ beyond that (its call, the last human text) comes from the messages before it an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.digests import digest, digest_text
 from headroom_core.model import JsonPath, MessageSpan, ToolCall, ToolOutput
-from headroom_core.providers.json_spans import Spans, decode_literal, is_string
+from headroom_core.providers.json_spans import Spans, decode_literal, inner_offset
 
 MAX_QUERY = 4000
 MAX_ARGUMENTS = 2000
@@ -56,7 +57,7 @@ class Output:
 
 
 type Event = Call | Human | Output
-type MessageReader = Callable[[msgspec.Raw], Sequence[Event]]
+type MessageReader = Callable[[msgspec.Raw], Iterable[Mark]]
 
 
 @dataclass(slots=True)
@@ -66,27 +67,48 @@ class EventCache:
     entries: BoundedCache[tuple[str, bytes], tuple[Event, ...]] = field(default_factory=lambda: BoundedCache(8_000_000))
 
 
-def call_event(call_id: str, name: str, arguments: bytes) -> Call:
-    """A call with its arguments cut to a bounded length."""
-    shown = arguments[:MAX_ARGUMENTS].decode("utf-8", "replace")
-    return Call(call_id, ToolCall(name, shown), digest(name.encode("utf-8", "surrogatepass") + b"\0" + arguments))
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a reader found something in a message; the events are made of the body's own bytes there.
+
+    The reader may see a copy in which escapes of surrogates are others: what it decodes serves for names and shapes only.
+    """
+
+    kind: type[Call | Human | Output]
+    start: int
+    end: int
+    id: str = ""
+    name: str = ""
+    path: JsonPath = ()
 
 
-def human_event(literal: msgspec.Raw) -> Human | None:
+def mark(kind: type[Call | Human | Output], message: msgspec.Raw, value: msgspec.Raw, **named: Any) -> Mark:
+    """A mark for a value that was parsed from a message."""
+    start = inner_offset(message, value)
+    return Mark(kind, start, start + len(memoryview(value)), **named)
+
+
+def event_of(found: Mark, message: memoryview) -> Event | None:
+    """The event at a mark; None for what is no text, or was added by the client itself."""
+    value = message[found.start : found.end]
+    if found.kind is Call:
+        arguments = bytes(value)
+        shown = arguments[:MAX_ARGUMENTS].decode("utf-8", "replace")
+        named = found.name.encode("utf-8", "surrogatepass")
+        return Call(found.id, ToolCall(found.name, shown), digest(named + b"\0" + arguments))
+    if found.kind is Human:
+        return _human(bytes(value))
+    return Output(found.id, found.path, found.start, found.end, digest(value), found.name) if value[:1] == b'"' else None
+
+
+def _human(literal: bytes) -> Human | None:
     """A human text with its middle cut out where it is long; None for what a client added by itself."""
-    text = decode_literal(bytes(literal))
+    text = decode_literal(literal)
     if text is None or not text.strip() or _CLIENT_NOTE.match(text):
         return None
     if len(text) > MAX_QUERY:
         text = f"{text[: MAX_QUERY // 2]}\n{text[-MAX_QUERY // 2 :]}"
     return Human(text, digest_text(text))
-
-
-def output_event(call_id: str, path: JsonPath, start: int, literal: msgspec.Raw, name: str = "") -> Output | None:
-    """An output whose literal starts at `start` of its message; None if the value is no string."""
-    if not is_string(literal):
-        return None
-    return Output(call_id, path, start, start + len(memoryview(literal)), digest(literal), name)
 
 
 def read_messages(
@@ -95,13 +117,16 @@ def read_messages(
     """The places of the messages and of all tool outputs in them, in order, under `("messages", index, ...)`."""
     message_spans: list[MessageSpan] = []
     fold = _Fold()
+    body = memoryview(spans.body)
     for index, raw in enumerate(raws):
         start = spans.offset(raw)
-        span = MessageSpan(start, start + len(memoryview(raw)), digest(raw))
+        end = start + len(memoryview(raw))
+        message = body[start:end]
+        span = MessageSpan(start, end, digest(message))
         message_spans.append(span)
         events = cache.entries.get((wire_format, span.digest))
         if events is None:
-            events = tuple(reader(raw))
+            events = tuple(event for found in reader(raw) if (event := event_of(found, message)) is not None)
             cache.entries.put((wire_format, span.digest), events, 200 + sum(_cost(event) for event in events))
         fold.add(("messages", index), start, events)
     return Conversation(tuple(message_spans), tuple(fold.outputs), fold.name)

@@ -29,6 +29,7 @@ class Spans:
     """Offsets of `Raw` values that were parsed from `body`."""
 
     def __init__(self, body: bytes) -> None:
+        self.body = body
         self.searched = body
         self._base = _address(body)
 
@@ -49,7 +50,7 @@ class Spans:
 
 
 def inner_offset(outer: msgspec.Raw, inner: msgspec.Raw) -> int:
-    """Offset of a value within another that was parsed from it."""
+    """Offset of a value within another that it was parsed from, at any depth."""
     return _address(inner) - _address(outer)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from headroom_core.model import DecodedRequest, RawRequest, Usage
-from headroom_core.providers.conversation import Event, EventCache, call_event, human_event, output_event, read_messages
-from headroom_core.providers.json_spans import Spans, inner_offset, is_array, is_string, items, part
+from headroom_core.providers.conversation import Call, EventCache, Human, Mark, Output, mark, read_messages
+from headroom_core.providers.json_spans import Spans, is_array, is_string, items, part
 from headroom_core.providers.usage_fields import count, mapping, text
 
 NAME = "openai"
@@ -95,36 +95,33 @@ class OpenAIChat:
         )
 
 
-def _read_message(raw: msgspec.Raw) -> Iterator[Event]:
+def _read_message(raw: msgspec.Raw) -> Iterator[Mark]:
     message = part(_MESSAGE, raw)
     if message is None:
         return
     if message.role == "assistant":
-        yield from _read_calls(message)
+        yield from _read_calls(raw, message)
     elif message.role == "user":
         for _, literal in _texts(message.content):
-            if event := human_event(literal):
-                yield event
-    elif message.role in {"tool", "function"} and message.content is not _ABSENT:
+            yield mark(Human, raw, literal)
+    elif message.role in {"tool", "function"}:
         # The older role "function" has no call id: its call is the latest of that name.
         call_id = message.tool_call_id if message.role == "tool" else _function_id(message.name or "")
-        start = inner_offset(raw, message.content)
         if is_string(message.content):
-            if output := output_event(call_id, ("content",), start, message.content):
-                yield output
+            yield mark(Output, raw, message.content, id=call_id, path=("content",))
             return
         for index, literal in _texts(message.content):
-            place = start + inner_offset(message.content, literal)
-            if output := output_event(call_id, ("content", index, "text"), place, literal):
-                yield output
+            yield mark(Output, raw, literal, id=call_id, path=("content", index, "text"))
 
 
-def _read_calls(message: _Message) -> Iterator[Event]:
+def _read_calls(raw: msgspec.Raw, message: _Message) -> Iterator[Mark]:
     for call_raw in items(message.tool_calls) or ():
-        if call := part(_TOOL_CALL, call_raw):
-            yield call_event(call.id, call.function.name, bytes(call.function.arguments))
-    if function := part(_FUNCTION, message.function_call):
-        yield call_event(_function_id(function.name), function.name, bytes(function.arguments))
+        call = part(_TOOL_CALL, call_raw)
+        if call is not None and call.function.arguments is not _ABSENT:
+            yield mark(Call, raw, call.function.arguments, id=call.id, name=call.function.name)
+    function = part(_FUNCTION, message.function_call)
+    if function is not None and function.arguments is not _ABSENT:
+        yield mark(Call, raw, function.arguments, id=_function_id(function.name), name=function.name)
 
 
 def _texts(content: msgspec.Raw) -> Iterator[tuple[int, msgspec.Raw]]:
