@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headroom_core.choosing.fields import Field
+from headroom_core.relevance.matching import find_all
 
 _BAD_WORDS = re.compile(
     r"(fail(ed|ure|ing)?|err(or)?(ed)?|critical|crit|fatal|emerg(ency)?|alert|panic|severe|exception|denied|rejected|refused|declined|unhealthy|down|dead|"
@@ -33,22 +34,44 @@ _TRACE = re.compile(
     r"Traceback \(most recent call last\)|\b[A-Z]\w*(?:Error|Exception)\b(?=[:( ]|$)|\bpanic: |\bFATAL\b|\bCRITICAL\b|\bSegmentation fault\b|\bassertion failed\b|"
     r"^\s*at [\w.$]+\(|\[(?:error|crit|alert|emerg|fatal)\]|\bERROR\b|\b(?:connection|permission|access) (?:refused|denied)\b|\bOut of memory\b"
 )
+# A text that the pattern finds holds one of these; looking for them runs at memory speed.
+_TRACE_SIGNS = (
+    "Traceback",
+    "Error",
+    "Exception",
+    "panic: ",
+    "FATAL",
+    "CRITICAL",
+    "Segmentation fault",
+    "assertion failed",
+    "at ",
+    "[error]",
+    "[crit]",
+    "[alert]",
+    "[emerg]",
+    "[fatal]",
+    "ERROR",
+    "refused",
+    "denied",
+    "Out of memory",
+)
 _NOTHING = {"", "0", "none", "null", "nil", "no", "false", "n/a", "na", "-", "ok", "no error", "success", "0.0"}
 _HTTP_CODES = range(100, 600)
 _HTTP_ERROR = 400
+_MAX_LABELS = 50
 
 
 def failed_records(fields: Sequence[Field], count: int) -> NDArray[np.bool_]:
     """For each of `count` records whether it tells of an error."""
     failed = np.zeros(count, bool)
     for field in fields:
-        test = _test_for(field)
-        if test is not None:
-            flags = np.fromiter(map(test, field.values), bool, len(field.values))
-            if field.owners is None:
-                failed |= flags
-            else:
-                failed[field.owners[flags]] = True
+        flags = _flags(field)
+        if flags is None:
+            continue
+        if field.owners is None:
+            failed |= flags
+        else:
+            failed[field.owners[flags]] = True
     return failed
 
 
@@ -60,6 +83,27 @@ def is_bad_word(text: str) -> bool:
 def has_trace(text: str) -> bool:
     """Whether a text holds a stack trace, an exception's name or a level of failure in capitals."""
     return _TRACE.search(text) is not None
+
+
+def traced(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """For each text whether it holds a stack trace, an exception's name or a level of failure in capitals."""
+    flags = np.zeros(len(texts), bool)
+    joined = "\n".join(texts)
+    hits = [at for sign in _TRACE_SIGNS for at in find_all(joined, sign)]
+    if hits:
+        ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1)
+        for index in np.unique(np.searchsorted(ends, np.array(hits), side="right")).tolist():
+            flags[index] = has_trace(texts[index])
+    return flags
+
+
+def _flags(field: Field) -> NDArray[np.bool_] | None:
+    test = _test_for(field)
+    if test is not None:
+        return np.fromiter(map(test, field.values), bool, len(field.values))
+    if field.numbers is None and (field.counts is None or len(field.counts) > _MAX_LABELS):
+        return traced([value if isinstance(value, str) else "" for value in field.values])
+    return None
 
 
 def _test_for(field: Field) -> Callable[[Any], bool] | None:
@@ -74,8 +118,6 @@ def _test_for(field: Field) -> Callable[[Any], bool] | None:
         return lambda value: isinstance(value, str) and is_bad_word(value)
     if _ERROR_NAME.search(name) or _FAILED_NAME.search(name):
         return _tells_something
-    if field.counts is None or len(field.counts) > 50:  # noqa: PLR2004 - texts rather than categories
-        return _is_text_with_trace
     return None
 
 
@@ -100,7 +142,3 @@ def _tells_something(value: Any) -> bool:
     if isinstance(value, int | float):
         return False
     return isinstance(value, dict | list) and bool(value)
-
-
-def _is_text_with_trace(value: Any) -> bool:
-    return isinstance(value, str) and len(value) > 8 and has_trace(value)  # noqa: PLR2004 - shorter is a label

@@ -51,6 +51,9 @@ _TIME_NAME = re.compile(r"(^|[._ ])(time|date|timestamp|ts|created|updated|modif
 _TIME_VALUE = re.compile(r"\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}.*)?$")
 _ID_NAME = re.compile(r"(^|[._ ])(id|uuid|guid|key|hash|sha|number|no|zip|postal|phone|lat|latitude|lon|lng|longitude|port|pid|code|index|seq)$|_id$|Id$|ID$")
 _MOSTLY = 0.95
+_SAMPLE = 24
+_MAX_LABEL = 80
+ABSENT_TYPES = {type(None), type(ABSENT)}
 
 
 def fields_of(records: Sequence[Record]) -> list[Field]:
@@ -91,29 +94,33 @@ def _collect_elements(path: str, values: Column, owners: NDArray[np.int64] | Non
 
 
 def _field(name: str, values: Column, owners: NDArray[np.int64] | None) -> Field:
-    present = [value for value in values if value is not ABSENT and value is not None]
-    filled = len(present)
-    if not present:
-        return Field(name, Role.TEXT, values, owners=owners, filled=0)
-    numeric = [value for value in present if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numeric) >= _MOSTLY * filled:
+    types = set(map(type, values))
+    filled = len(values) if ABSENT_TYPES.isdisjoint(types) else len(values) - values.count(None) - values.count(ABSENT)
+    if not filled:
+        return Field(name, Role.TEXT, values, owners=owners)
+    if types <= {int, float} or _share(values, int | float | Spelled, filled) >= _MOSTLY:
         return _number_field(name, values, owners, filled)
-    texts = [value for value in present if isinstance(value, str)]
-    if len(texts) >= _MOSTLY * filled:
-        if _TIME_VALUE.match(texts[0]) and _TIME_VALUE.match(texts[-1]):
-            return Field(name, Role.TIME, values, owners=owners, filled=filled)
-        if not _ID_NAME.search(name) and all(map(NUMBER.fullmatch, texts[:20])) and sum(map(bool, map(NUMBER.fullmatch, texts))) >= _MOSTLY * filled:
-            return _number_field(name, values, owners, filled)
     counts: Counter[Any] = Counter(values)
     counts.pop(ABSENT, None)
-    few = len(counts) <= max(8, min(_MAX_CATEGORIES, filled // 4)) and sum(map(len, texts)) <= 80 * max(1, len(texts))
-    if few:
+    if types == {str} or _share(values, str, filled) >= _MOSTLY:
+        texts = [value for value in list(counts)[:_SAMPLE] if isinstance(value, str)]
+        if texts and all(map(_TIME_VALUE.match, texts)):
+            return Field(name, Role.TIME, values, owners=owners, filled=filled)
+        if texts and not _ID_NAME.search(name) and all(map(NUMBER.fullmatch, texts)):
+            return _number_field(name, values, owners, filled)
+    short = sum(len(value) for value in counts if isinstance(value, str)) <= _MAX_LABEL * len(counts)
+    if short and len(counts) <= max(8, min(_MAX_CATEGORIES, filled // 4)):
         return Field(name, Role.CATEGORY, values, counts=counts, owners=owners, filled=filled)
     return Field(name, Role.IDENTIFIER if len(counts) == filled else Role.TEXT, values, counts=counts, owners=owners, filled=filled)
 
 
+def _share(values: Column, kind: Any, filled: int) -> float:
+    return sum(isinstance(value, kind) and not isinstance(value, bool) for value in values) / filled
+
+
 def _number_field(name: str, values: Column, owners: NDArray[np.int64] | None, filled: int) -> Field:
-    numbers = np.fromiter(map(_number, values), np.float64, len(values))
+    plain = set(map(type, values)) <= {int, float}
+    numbers = np.array(values, np.float64) if plain else np.fromiter(map(_number, values), np.float64, len(values))
     finite = numbers[np.isfinite(numbers)]
     if len(finite) == 0:
         return Field(name, Role.TEXT, values, owners=owners, filled=filled)

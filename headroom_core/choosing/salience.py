@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headroom_core.choosing.fields import Field, Role
-from headroom_core.compressors.table import Record
+from headroom_core.compressors.table import Record, columns
+from headroom_core.compressors.table_cells import ABSENT
 
 type Rows = list[int]
 
@@ -99,18 +100,16 @@ def examples(fields: Sequence[Field]) -> Rows:
 def odd_shapes(records: Sequence[Record]) -> Rows:
     """Records with fields that few others have, or without those that nearly all have."""
     total = len(records)
-    often: dict[str, int] = {}
-    for record in records:
-        for name, value in record.items():
-            if value is not None:
-                often[name] = often.get(name, 0) + 1
     limit = max(1, total // 20)
-    rare = {name for name, count in often.items() if count <= limit}
-    usual = {name for name, count in often.items() if total - limit <= count < total}
-    if not rare and not usual:
-        return []
-    odd = [index for index, record in enumerate(records) if not rare.isdisjoint(record) or any(record.get(name) is None for name in usual)]
-    return odd if len(odd) <= max(_MOST_RARE, total // 10) else odd[:_MOST_RARE]
+    odd: set[int] = set()
+    for values in columns(records).values():
+        empty = values.count(None) + values.count(ABSENT)
+        if 0 < empty <= limit:
+            odd.update(index for index, value in enumerate(values) if value is None or value is ABSENT)
+        elif total - limit <= empty < total:
+            odd.update(index for index, value in enumerate(values) if value is not None and value is not ABSENT)
+    rows = sorted(odd)
+    return rows if len(rows) <= max(_MOST_RARE, total // 10) else rows[:_MOST_RARE]
 
 
 def long_texts(fields: Sequence[Field], threshold: float) -> Rows:

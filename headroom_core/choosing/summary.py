@@ -30,6 +30,8 @@ def summary(fields: Sequence[Field]) -> list[str]:
 
 
 def _tell(field: Field) -> str:
+    if field.counts is not None and len(field.counts) == 1 and field.filled == len(field.values):
+        return ""
     missing = len(field.values) - field.filled if field.owners is None else 0
     lacking = f"; {missing} without" if missing else ""
     if field.role is Role.MEASURE and field.numbers is not None:

@@ -44,8 +44,8 @@ _TOP = _plain_text('"[{=@', "")
 _NESTED = _plain_text('"=@', "[]{};")
 NAME = _plain_text('"=@', '[]{};:="|.')
 """A field name that a header shows as it is."""
-_RISKY_FIRST = frozenset('-0123456789tfn"[{=@ ')
-_PRINTABLE_BLANKS = "\u0020"
+_MARKING_FIRST = frozenset('"[{=@ ')
+_DIGITS = frozenset("-0123456789")
 
 
 def cell(value: Cell, *, nested: bool = False) -> str:
@@ -100,7 +100,10 @@ def all_plain(values: Sequence[str], *, nested: bool = False) -> bool:
         return False
     if nested and any(sign in joined for sign in "[]{};"):
         return False
-    if not _RISKY_FIRST.isdisjoint({text[0] for text in values}):
+    firsts = {text[0] for text in values}
+    if not _MARKING_FIRST.isdisjoint(firsts) or not _WORDS.isdisjoint(values):
+        return False
+    if not _DIGITS.isdisjoint(firsts) and any(text[0] in _DIGITS and NUMBER.fullmatch(text) for text in values):
         return False
     return " " not in {text[-1] for text in values}
 

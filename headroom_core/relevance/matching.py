@@ -58,14 +58,8 @@ class SearchText:
         return Matches(rows, weights, scores)
 
     def _positions(self, term: Term) -> list[int]:
-        found: list[int] = []
-        text, needle, step = self._lower, term.text, len(term.text)
-        at = text.find(needle)
-        while at >= 0 and len(found) < _MAX_HITS:
-            if self._stands_alone(at, at + step, term.kind):
-                found.append(at)
-            at = text.find(needle, at + step)
-        return found
+        step = len(term.text)
+        return [at for at in find_all(self._lower, term.text) if self._stands_alone(at, at + step, term.kind)]
 
     def _stands_alone(self, start: int, end: int, kind: Kind) -> bool:
         text = self._text
@@ -81,6 +75,16 @@ class SearchText:
         while stop < len(text) and text[stop].isalpha() and stop - end <= _MAX_ENDING:
             stop += 1
         return stop - end <= _MAX_ENDING
+
+
+def find_all(text: str, needle: str) -> list[int]:
+    """Offsets at which `needle` stands in `text`, up to a bound."""
+    found: list[int] = []
+    at = text.find(needle)
+    while at >= 0 and len(found) < _MAX_HITS:
+        found.append(at)
+        at = text.find(needle, at + len(needle))
+    return found
 
 
 def _is_case_change(text: str, at: int) -> bool:

@@ -9,12 +9,28 @@ from __future__ import annotations
 
 import functools
 import threading
+from typing import Protocol
 
-from headroom_core.tokens.counter import TiktokenCounter, TokenCounter
 from headroom_core.tokens.estimate import EstimatingCounter
+from headroom_core.tokens.exact import TiktokenCounter
 from headroom_core.tokens.vocabulary import O200K_BASE, find
 
 __all__ = ["EstimatingCounter", "TiktokenCounter", "TokenCounter", "build_counter", "counter"]
+
+class TokenCounter(Protocol):
+    """Counts tokens. Any text may be given: text that spells a special token counts as text, lone surrogates are allowed."""
+
+    @property
+    def encoding(self) -> str:
+        """Name of the tiktoken encoding, such as o200k_base. Other providers' own tokenizers count differently."""
+
+    @property
+    def exact(self) -> bool:
+        """False: no vocabulary was to be had, counts are estimates."""
+
+    def count(self, text: str) -> int:
+        """The number of tokens of `text`."""
+
 
 _building = threading.Lock()
 

@@ -14,22 +14,23 @@ import numpy as np
 import numpy.typing as npt
 
 WEIGHTS = {
-    "words": 0.542,
-    "long_letters": 0.238,
-    "camel_humps": 0.570,
-    "capitals": 0.381,
-    "latin_accented": 0.915,
-    "digit_groups": 1.095,
-    "hash_like": 0.227,
-    "mark_runs": 0.804,
-    "more_marks": 0.065,
-    "line_ends": 2.190,
-    "long_emptiness": 0.934,
-    "other_alphabets": 0.352,
-    "kana": 0.606,
-    "han": 0.701,
-    "hangul": 0.651,
-    "other": 0.476,
+    "words": 0.521,
+    "words_after_blank": 0.440,
+    "long_letters": 0.000,
+    "camel_humps": 1.344,
+    "capitals": 0.248,
+    "latin_accented": 1.315,
+    "digit_groups": 1.058,
+    "hash_like": 0.294,
+    "mark_runs": 1.062,
+    "more_marks": 0.057,
+    "line_ends": 1.369,
+    "long_emptiness": 0.981,
+    "other_alphabets": 0.385,
+    "kana": 0.654,
+    "han": 0.804,
+    "hangul": 0.702,
+    "other": 0.610,
 }
 """Tokens for one of each kind, by name, in the order of `features`."""
 
@@ -67,6 +68,7 @@ def features(text: str) -> tuple[int, ...]:
     words, numbers, marks, lines, blanks = map(_run_lengths, (letters, digits, kinds == _MARK, kinds == _LINE, kinds == _BLANK))
     return (
         len(words),
+        _followed(kinds == _BLANK, letters),
         int(np.maximum(words - 5, 0).sum()),
         _followed(kinds == _LOWER, kinds == _UPPER),
         _total(kinds == _UPPER),

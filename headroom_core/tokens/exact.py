@@ -5,27 +5,10 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
 
 import tiktoken
 
-if TYPE_CHECKING:
-    from headroom_core.tokens.vocabulary import Vocabulary
-
-
-class TokenCounter(Protocol):
-    """Counts tokens. Any text may be given: text that spells a special token counts as text, lone surrogates are allowed."""
-
-    @property
-    def encoding(self) -> str:
-        """Name of the tiktoken encoding, such as o200k_base. Other providers' own tokenizers count differently."""
-
-    @property
-    def exact(self) -> bool:
-        """False: no vocabulary was to be had, counts are estimates."""
-
-    def count(self, text: str) -> int:
-        """The number of tokens of `text`."""
+from headroom_core.tokens.vocabulary import Vocabulary
 
 
 class TiktokenCounter:
