@@ -10,7 +10,7 @@ import asyncio
 
 from headroom_core.flow_log import StoreReader
 from headroom_core.model import Job, RawRequest, Reason, Skipped
-from headroom_core.pipeline import CompressionResult, Decision, Memory, Plan, assemble, decide, jobs, plan_for, undecided
+from headroom_core.pipeline import CompressionResult, Decision, Memory, Plan, assemble, jobs, plan_for, undecided
 from headroom_core.providers import Provider
 from headroom_core.settings import Settings
 from headroom_proxy import worker
@@ -56,7 +56,7 @@ class Rewriter:
 
     async def _decide(self, work: list[Job], settings: Settings) -> dict[bytes, Decision]:
         if sum(len(job.literal) for job in work) <= INLINE_TEXT:
-            return {job.key: decide(job, settings) for job in work}
+            return {job.key: worker.decide_safely(job, settings) for job in work}
         try:
             return await self._pool.run(SECONDS, worker.decide_all, work, settings)
         except PoolError as error:

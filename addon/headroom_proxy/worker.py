@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import orjson
 
-from headroom_core.model import Job, RawRequest
+from headroom_core.model import Job, RawRequest, Reason, Skipped
 from headroom_core.pipeline import Decision, Plan, decide, plan
 from headroom_core.providers import EventCache
 from headroom_core.settings import Settings
 from headroom_core.tokens import counter
+from headroom_proxy.edge import Edge
 
 # What a model does not read as text: pictures and files in base64, signatures, sealed reasoning.
 _NO_TEXT = {"data", "signature", "encrypted_content", "image_url", "cache_control", "thinking_signature"}
@@ -27,7 +28,15 @@ def start() -> int:
 
 def decide_all(jobs: Sequence[Job], settings: Settings) -> dict[bytes, Decision]:
     """The decisions of some jobs by key."""
-    return {job.key: decide(job, settings) for job in jobs}
+    return {job.key: decide_safely(job, settings) for job in jobs}
+
+
+def decide_safely(job: Job, settings: Settings) -> Decision:
+    """The decision of one job; a bug in a compressor leaves this one output as it came, and no other."""
+    decision: Decision = Skipped(Reason.INTERNAL_ERROR)
+    with Edge("a compressor"):
+        decision = decide(job, settings)
+    return decision
 
 
 def plan_large(request: RawRequest, settings: Settings) -> Plan:

@@ -15,6 +15,9 @@ import orjson
 type Value = dict[str, Value] | list[Value] | str | int | float | bool | Spelled | None
 
 
+MAX_DEPTH = 200
+
+
 class Spelled(float):
     """A number with the spelling that it came with."""
 
@@ -46,11 +49,10 @@ def parse(text: str) -> Value:
     try:
         value = cast("Value", orjson.loads(data))
         minified = msgspec.json.format(data, indent=-1)
-    except (orjson.JSONDecodeError, msgspec.DecodeError, RecursionError):
-        return _parse_spelled(text)
-    if orjson.dumps(value) == minified:
-        return value
-    return _parse_spelled(text)
+        exact = orjson.dumps(value) == minified
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, msgspec.DecodeError, RecursionError):
+        exact = False
+    return value if exact else _parse_spelled(text)
 
 
 def dumps(value: Value) -> str:
@@ -75,6 +77,9 @@ def _parse_spelled(text: str) -> Value:
         dumps(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise NotExactError(str(error)) from error
+    # What is deeper could be parsed, but not walked without care for the stack.
+    if _is_deeper(value, MAX_DEPTH):
+        raise NotExactError(f"nested deeper than {MAX_DEPTH} levels")
     return cast("Value", value)
 
 
@@ -97,6 +102,15 @@ def _object(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
     if len(made) != len(pairs):
         raise NotExactError("an object has the same key twice")
     return made
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for one in layer if isinstance(one, dict | list) for inner in (one.values() if isinstance(one, dict) else one)]
+        if not layer:
+            return False
+    return True
 
 
 def _dumps_spelled(value: Value) -> str:
