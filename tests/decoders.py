@@ -128,7 +128,9 @@ def record(scan: Scan, head: Header, *, nested: bool) -> dict[str, Any]:
         if index:
             scan.must(",")
         found = value(scan, one, nested=nested)
-        if found is not ABSENT:
+        if one.path == ["+"] and one.kind == "pairs":
+            made.update({} if found is ABSENT else found)
+        elif found is not ABSENT:
             put(made, one.path, found)
         elif len(one.path) > 1:
             put(made, one.path[:-1], {}, keep=True)

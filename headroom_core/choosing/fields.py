@@ -59,7 +59,7 @@ ABSENT_TYPES = {type(None), type(ABSENT)}
 def fields_of(records: Sequence[Record]) -> list[Field]:
     """All fields, those of nested objects by their path."""
     found: list[Field] = []
-    _collect("", columns(records), None, found, 0)
+    _collect("", columns(records)[0], None, found, 0)
     return found[:_MAX_FIELDS]
 
 
@@ -70,7 +70,7 @@ def _collect(prefix: str, by_name: dict[str, Column], owners: NDArray[np.int64] 
         if dict in types and depth < _MAX_DEPTH:
             inner = [value if isinstance(value, dict) else {} for value in values]
             if any(inner) and sum(map(len, inner)) >= 0.2 * len(inner) * len(set(chain.from_iterable(inner))):
-                _collect(f"{path}.", columns(inner), owners, found, depth + 1)
+                _collect(f"{path}.", columns(inner)[0], owners, found, depth + 1)
         elif list in types and depth < _MAX_DEPTH:
             _collect_elements(path, values, owners, found, depth)
         else:
@@ -88,7 +88,7 @@ def _collect_elements(path: str, values: Column, owners: NDArray[np.int64] | Non
         return
     where = np.array(owner, np.int64)
     if all(isinstance(element, dict) for element in elements):
-        _collect(f"{path}[].", columns(elements), where, found, depth + 1)
+        _collect(f"{path}[].", columns(elements)[0], where, found, depth + 1)
     elif not any(isinstance(element, dict | list) for element in elements):
         found.append(_field(f"{path}[]", elements, where))
 

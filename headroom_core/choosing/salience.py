@@ -102,7 +102,8 @@ def odd_shapes(records: Sequence[Record]) -> Rows:
     total = len(records)
     limit = max(1, total // 20)
     odd: set[int] = set()
-    for values in columns(records).values():
+    by_name, rest = columns(records)
+    for values in [*by_name.values(), *([rest] if rest is not None else [])]:
         empty = values.count(None) + values.count(ABSENT)
         if 0 < empty <= limit:
             odd.update(index for index, value in enumerate(values) if value is None or value is ABSENT)

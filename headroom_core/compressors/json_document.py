@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headroom_core.compressors.exact_json import Value, dumps
-from headroom_core.compressors.table import Record
+from headroom_core.compressors.table import Record, common_fields
 
 MIN_RECORDS = 3
 _MIN_CHARACTERS = 160
@@ -57,13 +57,12 @@ def _records(values: Sequence[Value]) -> list[Record] | None:
     if len(values) < MIN_RECORDS:
         return None
     records = [value for value in values if isinstance(value, dict)]
-    return records if len(records) == len(values) and any(records) else None
+    return records if len(records) == len(values) and common_fields(records) else None
 
 
 def _alike(records: Sequence[Record]) -> bool:
     """Whether an object's values are records of one kind rather than the parts of one thing."""
-    names = {name for record in records for name in record}
-    return sum(map(len, records)) >= 0.5 * len(names) * len(records)
+    return sum(map(len, records)) >= 0.5 * common_fields(records) * len(records)
 
 
 def _large(value: Value) -> bool:

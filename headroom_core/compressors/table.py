@@ -3,11 +3,13 @@
 Header: field names, comma-separated. `a.b` is field b of the object a, which every record has. `a{x,y}` is an object that
 not every record has, its cells in braces. `a[x,y]` is a list of records in brackets, one behind each `;`. `a{*:x,y}` is an
 object of records by key: `{key:x,y;key:x,y}`. `a{}` is an object with fields of its own in each record: `{x=1,y=2}`. Behind `|`
-in brackets stands what is the same in all records there. `:text` marks a column of texts that may look like numbers.
+in brackets stands what is the same in all records there. `+{}` holds the fields that few records have.
+`:text` marks a column of texts that may look like numbers.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +20,7 @@ from headroom_core.compressors.table_cells import ABSENT, Cell, cell, name_cell,
 type Record = dict[str, Value]
 type Column = Sequence[Cell]
 
+_RARE = 0.04
 _MAX_DEPTH = 8
 _MAX_FLAT_FIELDS = 40
 _MANY_KEYS = 8
@@ -38,21 +41,41 @@ class _Written:
     cells: list[str]
 
 
-def columns(records: Sequence[Mapping[str, Value]]) -> dict[str, Column]:
-    """The records' values by field, in the order in which fields first appear; ABSENT where a record lacks one."""
+def columns(records: Sequence[Mapping[str, Value]]) -> tuple[dict[str, Column], Column | None]:
+    """The records' values by field, in the order in which fields first appear; ABSENT where a record lacks one.
+
+    Fields that only a few records have come apart, as one object for each record (ABSENT for none): a column for each
+    would cost every record a cell, and records without anything in common would cost the square of their number.
+    """
     first = tuple(records[0])
     if all(tuple(record) == first for record in records):
-        return dict(zip(first, zip(*(record.values() for record in records), strict=True), strict=True))
-    names = dict.fromkeys(chain.from_iterable(records))
-    return {name: [record.get(name, ABSENT) for record in records] for name in names}
+        return dict(zip(first, zip(*(record.values() for record in records), strict=True), strict=True)), None
+    often = Counter(chain.from_iterable(records))
+    rare = {name for name, count in often.items() if count <= len(records) * _RARE}
+    found: dict[str, Column] = {name: [record.get(name, ABSENT) for record in records] for name in often if name not in rare}
+    return found, [_rest(record, rare) for record in records] if rare else None
+
+
+def common_fields(records: Sequence[Mapping[str, Value]]) -> int:
+    """How many fields have a column of their own."""
+    often = Counter(chain.from_iterable(records))
+    return sum(count > len(records) * _RARE for count in often.values())
+
+
+def _rest(record: Mapping[str, Value], rare: set[str]) -> Cell:
+    rest = {name: value for name, value in record.items() if name in rare}
+    return rest or ABSENT
 
 
 def write_table(records: Sequence[Record], *, nested: bool = False, depth: int = 0) -> Table:
     """The table of at least one record."""
     constants: list[str] = []
     written: list[_Written] = []
-    for name, values in columns(records).items():
+    by_name, rest = columns(records)
+    for name, values in by_name.items():
         _write_field(name_cell(name), values, nested, depth, constants, written)
+    if rest is not None:
+        written.append(_Written("+{}", [_pairs(value) if isinstance(value, dict) else "" for value in rest]))
     if not written:
         return Table(tuple(constants), (), [""] * len(records))
     lines = [",".join(cells) for cells in zip(*(one.cells for one in written), strict=True)]
@@ -103,7 +126,7 @@ def _write_maps(name: str, values: Column, objects: Sequence[Record], depth: int
     table = write_table(inner, nested=True, depth=depth + 1)
     lines = iter(table.lines)
     cells = [
-        "{" + ";".join(f"{_key(key)}:{next(lines)}" for key in value) + "}" if isinstance(value, dict) else _other(value) for value in values
+        "{" + ";".join(f"{name_cell(key)}:{next(lines)}" for key in value) + "}" if isinstance(value, dict) else _other(value) for value in values
     ]
     return _Written(f"{name}{{*:{_inner_header(table)}}}", cells)
 
@@ -144,7 +167,7 @@ def _flat(objects: Sequence[Cell]) -> dict[str, Column] | None:
     names = set(chain.from_iterable(records))
     if len(names) > _MAX_FLAT_FIELDS or filled < 0.4 * len(names) * len(records):
         return None
-    return columns(records)
+    return {name: [record.get(name, ABSENT) for record in records] for name in dict.fromkeys(chain.from_iterable(records))}
 
 
 def _is_map(objects: Sequence[Record]) -> bool:
@@ -164,11 +187,7 @@ def _is_map(objects: Sequence[Record]) -> bool:
 
 
 def _pairs(value: Record) -> str:
-    return "{" + ",".join(f"{_key(key)}={cell(inner, nested=True)}" for key, inner in value.items()) + "}"
-
-
-def _key(key: str) -> str:
-    return name_cell(key)
+    return "{" + ",".join(f"{name_cell(key)}={cell(inner, nested=True)}" for key, inner in value.items()) + "}"
 
 
 def _other(value: Cell) -> str:

@@ -42,7 +42,7 @@ def _plain_text(first: str, inner: str) -> re.Pattern[str]:
 
 _TOP = _plain_text('"[{=@', "")
 _NESTED = _plain_text('"=@', "[]{};")
-NAME = _plain_text('"=@', '[]{};:="|.')
+NAME = _plain_text('"=@+', '[]{};:="|.')
 """A field name that a header shows as it is."""
 _MARKING_FIRST = frozenset('"[{=@ ')
 _DIGITS = frozenset("-0123456789")

@@ -81,8 +81,9 @@ def open_for_writing(path: Path, schema: Schema) -> sqlite3.Connection:
     make_private_file(path)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
-        # Only a file without tables takes this one; it lets the file shrink when rows expire.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # Lets the file shrink when rows expire; only a blank file takes it.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _enable_wal(connection)
         for pragma in _PRAGMAS:
             connection.execute(pragma)

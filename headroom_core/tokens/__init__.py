@@ -17,6 +17,7 @@ from headroom_core.tokens.vocabulary import O200K_BASE, find
 
 __all__ = ["EstimatingCounter", "TiktokenCounter", "TokenCounter", "build_counter", "counter"]
 
+
 class TokenCounter(Protocol):
     """Counts tokens. Any text may be given: text that spells a special token counts as text, lone surrogates are allowed."""
 
