@@ -6,15 +6,22 @@ Nothing here reads the environment or a file; the shells around the core do that
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from headroom_core.errors import SettingsError
 
 type Mode = Literal["optimize", "audit", "simulate"]
 type Level = Literal["balanced", "lossless"]
+
+
+WIRE_FORMATS = ("anthropic", "openai")
+"""Names of the wire formats that a host can be said to speak; a test holds them equal to the providers' names."""
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 class ToolProfile(BaseModel):
@@ -54,6 +61,15 @@ class Settings(BaseModel):
     retention_days: int = Field(default=7, ge=1, le=3650, description="days after which stored originals and rewritten forms expire")
     store_megabytes: int = Field(default=512, ge=1, le=1_000_000, description="size cap of the content store")
     workers: int = Field(default=2, ge=1, le=64, description="processes that compress what is too large for the event loop")
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in hosts:
+            host, _, wire_format = pair.partition("=")
+            if _HOST.fullmatch(host) is None or wire_format not in WIRE_FORMATS:
+                raise ValueError(f"{pair!r} is not HOST=FORMAT with FORMAT one of {', '.join(WIRE_FORMATS)}")
+        return hosts
 
     def rewrite_digest(self) -> bytes:
         """8 bytes that differ where two settings may rewrite differently.
@@ -109,7 +125,7 @@ def parse_settings(values: dict[str, str]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise SettingsError(f"{name}={values.get(name, '')}: {_sentence(first)}") from error
+        raise SettingsError(_one_line(f"{name}={values.get(name, '')}: {_sentence(first)}")) from error
 
 
 def _from_text(name: str, text: str) -> object:
@@ -119,10 +135,15 @@ def _from_text(name: str, text: str) -> object:
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise SettingsError(f"{name}={text}: not JSON ({error})") from error
+            raise SettingsError(_one_line(f"{name}={text}: not JSON ({error})")) from error
     return text
 
 
 def _sentence(error: Any) -> str:
     inner = ".".join(str(part) for part in error["loc"][1:])
-    return f"{inner}: {error['msg']}" if inner else str(error["msg"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{inner}: {message}" if inner else message
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
@@ -16,7 +16,7 @@ from headroom_core.errors import SettingsError
 from headroom_core.flow_log import StoredForm, StoreReader, Writer, data_directory
 from headroom_core.model import RawRequest, Reason, Rewritten
 from headroom_core.pipeline import original_text
-from headroom_core.providers import match
+from headroom_core.providers import Provider, match
 from headroom_core.settings import Settings
 from headroom_proxy import bodies, options, routing, site, views
 from headroom_proxy.edge import Edge
@@ -45,6 +45,7 @@ class HeadroomAddon:
         self._live: dict[str, LiveFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ledger = Ledger()
+        self._flow_list = views.FlowList()
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -98,25 +99,29 @@ class HeadroomAddon:
         with Edge("requestheaders"):
             if routing.is_for_listener(flow):
                 self._route(flow)
-            elif self._provider(flow) is None and self._is_ours(flow):
+            if flow.response is not None or not self._active or not self._is_ours(flow):
+                return
+            settings = take_overrides(flow.request.headers, self._settings)
+            provider = self._provider(flow)
+            if provider is None:
                 flow.request.stream = True
+            else:
+                self._live[flow.id] = LiveFlow(provider, settings, flow.request.path.partition("?")[0])
 
     async def request(self, flow: HTTPFlow) -> None:
         """Rewrite a request to a provider."""
-        if flow.response is not None or not self._active:
-            return
-        provider = self._provider(flow)
-        if provider is None:
+        live = self._live.get(flow.id)
+        if live is None:
             return
         started = time.perf_counter()
-        settings = self._settings
-        live = LiveFlow(provider, settings.mode, flow.request.path.partition("?")[0])
-        self._live[flow.id] = live
+        raw, length = flow.request.raw_content, flow.request.headers.get("content-length")
         with Edge("request") as edge:
-            settings, live.mode = take_overrides(flow.request.headers, settings)
-            await self._handle(flow, live, settings)
+            await self._handle(flow, live)
         if edge.error:
-            live.reason, live.error, live.changed = Reason.INTERNAL_ERROR, edge.error, False
+            live.reason, live.error, live.changed, live.result = Reason.INTERNAL_ERROR, edge.error, False, None
+            flow.request.raw_content = raw
+            if length is not None:
+                flow.request.headers["content-length"] = length
         live.overhead_ms = (time.perf_counter() - started) * 1000
 
     def responseheaders(self, flow: HTTPFlow) -> None:
@@ -160,7 +165,7 @@ class HeadroomAddon:
         self._refused = True
         logger.error("Headroom: %s", line)
 
-    def _provider(self, flow: HTTPFlow):  # type: ignore[no-untyped-def]
+    def _provider(self, flow: HTTPFlow) -> Provider | None:
         if flow.request.method != "POST":
             return None
         return match(flow.request.pretty_host, flow.request.path, self._settings.hosts)
@@ -182,48 +187,34 @@ class HeadroomAddon:
         else:
             routing.send_to(flow, host)
 
-    async def _handle(self, flow: HTTPFlow, live: LiveFlow, settings: Settings) -> None:
+    async def _handle(self, flow: HTTPFlow, live: LiveFlow) -> None:
         request = flow.request
         raw = request.raw_content
         if raw is None:
             live.reason = Reason.STREAMED_REQUEST
             return
         coding = bodies.coding_of(request.headers.get("content-encoding"))
+        live.bytes_before = len(raw)
         try:
             body = await _off_loop(bodies.decode, raw, coding)
         except bodies.BodyError as error:
-            live.reason, live.error, live.bytes_before = Reason.UNDECODABLE_BODY, str(error), len(raw)
+            live.reason, live.error = Reason.UNDECODABLE_BODY, str(error)
             return
         live.bytes_before = len(body)
         asked = RawRequest(request.pretty_host, request.path, body)
-        live.plan = await self._rewriter.plan(live.provider, asked, settings)
-        live.result = await self._rewriter.rewrite(asked, live.plan, settings)
-        if live.result.reason:
-            live.reason, live.error = live.result.reason.reason, live.result.reason.detail
-        blocked = self._blocked(flow, live, settings)
+        live.plan = await self._rewriter.plan(live.provider, asked, live.settings)
+        result = await self._rewriter.rewrite(asked, live.plan, live.settings)
+        if result.reason:
+            live.reason, live.error = result.reason.reason, result.reason.detail
+        blocked = _blocked(flow, live)
         if blocked:
             live.reason = blocked
-        elif live.result.changed:
-            encoded = await _off_loop(bodies.encode, live.result.body, coding)
-            flow.backup()
-            request.raw_content = encoded
-            if "content-length" in request.headers:
-                request.headers["content-length"] = str(len(encoded))
+        elif result.changed:
+            _replace(flow, await _off_loop(bodies.encode, result.body, coding))
+            views.mark(flow, result)
             live.changed = True
-            views.mark(flow, live.result)
+        live.result = result
         self._start(self._account(live, body))
-
-    def _blocked(self, flow: HTTPFlow, live: LiveFlow, settings: Settings) -> Reason | None:
-        """Why a request must not be changed, whatever was found in it."""
-        if flow.is_replay == "request":
-            return Reason.REPLAYED_FLOW
-        if live.mode != "optimize":
-            return Reason.AUDIT_MODE
-        login = flow.request.headers.get("authorization", "").startswith("Bearer sk-ant-oat")
-        marked = live.plan is not None and live.plan.decoded is not None and live.plan.decoded.billing_mark
-        if marked and login and settings.subscription != "optimize":
-            return Reason.SUBSCRIPTION_AUDIT
-        return None
 
     async def _account(self, live: LiveFlow, body: bytes) -> None:
         """Count a request's tokens and keep the forms that were decided in it."""
@@ -244,7 +235,7 @@ class HeadroomAddon:
         if live is not None and self._settings.flow_log:
             self._start(self._log(flow, live))
         with Edge("the flow list"):
-            views.trim_flows(ctx.master.addons.get("view"))
+            self._flow_list.ended(flow, ctx.master.addons.get("view"))
 
     async def _log(self, flow: HTTPFlow, live: LiveFlow) -> None:
         with Edge("the flow log"):
@@ -252,7 +243,7 @@ class HeadroomAddon:
                 await live.counted.wait()
             self._writer.put_flow(flow_record(flow, live, live.counts or Counts(0, 0, {}, exact=False)))
 
-    def _start(self, work) -> None:  # type: ignore[no-untyped-def]
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -264,7 +255,28 @@ class HeadroomAddon:
         ctx.options.update(allow_hosts=[*theirs, *self._own_hosts])
 
 
-async def _off_loop[T](task, data: bytes, coding: str) -> T:  # type: ignore[no-untyped-def]
+def _replace(flow: HTTPFlow, content: bytes) -> None:
+    """Give a request another body, already in its content coding; mitmproxy can show and revert the change."""
+    flow.backup()
+    flow.request.raw_content = content
+    if "content-length" in flow.request.headers:
+        flow.request.headers["content-length"] = str(len(content))
+
+
+def _blocked(flow: HTTPFlow, live: LiveFlow) -> Reason | None:
+    """Why a request must not be changed, whatever was found in it."""
+    if flow.is_replay == "request":
+        return Reason.REPLAYED_FLOW
+    if live.settings.mode != "optimize":
+        return Reason.AUDIT_MODE
+    login = flow.request.headers.get("authorization", "").startswith("Bearer sk-ant-oat")
+    marked = live.plan is not None and live.plan.decoded is not None and live.plan.decoded.billing_mark
+    if marked and login and live.settings.subscription != "optimize":
+        return Reason.SUBSCRIPTION_AUDIT
+    return None
+
+
+async def _off_loop(task: Callable[[bytes, str], bytes], data: bytes, coding: str) -> bytes:
     """Code or decode in a thread where it takes time: these libraries let go of the GIL."""
     if coding == "identity" or len(data) < _LARGE_CODED:
         return task(data, coding)

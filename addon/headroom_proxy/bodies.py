@@ -11,6 +11,8 @@ import zstandard
 MAX_DECODED = 64 * 1024 * 1024
 """A body that is larger decoded is passed on as it came: a few bytes of zstd can stand for gigabytes."""
 
+_ZSTD_STEP = 4096
+
 
 class BodyError(ValueError):
     """A body is not in the coding that its header names, or too large once decoded."""
@@ -58,8 +60,7 @@ def _decode(raw: bytes, coding: str) -> bytes:
         case "br":
             return _brotli(raw)
         case "zstd":
-            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as reader:
-                return reader.read(MAX_DECODED + 1)
+            return _unzstd(raw)
         case _:
             raise BodyError(f"unknown content coding {coding[:40]}")
 
@@ -70,6 +71,24 @@ def _inflate(raw: bytes, window: int) -> bytes:
     if len(decoded) <= MAX_DECODED and (not inflater.eof or inflater.unused_data):
         raise BodyError("cut off, or followed by other bytes")
     return decoded
+
+
+def _unzstd(raw: bytes) -> bytes:
+    """All frames of a zstd body, fed in small pieces: one call could turn a few bytes into gigabytes."""
+    pieces: list[bytes] = []
+    size = 0
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    rest = raw
+    while rest and size <= MAX_DECODED:
+        piece = frame.decompress(rest[:_ZSTD_STEP])
+        pieces.append(piece)
+        size += len(piece)
+        rest = frame.unused_data + rest[_ZSTD_STEP:]
+        if frame.eof and rest:
+            frame = zstandard.ZstdDecompressor().decompressobj()
+    if size <= MAX_DECODED and not frame.eof:
+        raise BodyError("cut off")
+    return b"".join(pieces)
 
 
 def _brotli(raw: bytes) -> bytes:

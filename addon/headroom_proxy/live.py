@@ -12,6 +12,7 @@ from mitmproxy.http import HTTPFlow
 from headroom_core.model import FlowRecord, OutputRecord, Rewritten, Usage
 from headroom_core.pipeline import CompressionResult, Plan
 from headroom_core.providers import Provider
+from headroom_core.settings import Settings
 from headroom_proxy.streaming import UsageTap
 
 _MAX_CLIENT = 60
@@ -32,7 +33,7 @@ class LiveFlow:
     """A request to a provider that is on its way."""
 
     provider: Provider
-    mode: str
+    settings: Settings
     path: str
     started_at: float = field(default_factory=time.time)
     clock: float = field(default_factory=time.perf_counter)
@@ -67,7 +68,7 @@ def flow_record(flow: HTTPFlow, live: LiveFlow, counts: Counts) -> FlowRecord:
         path=str(PurePosixPath(live.path)),
         client=client_name(flow.request.headers.get("user-agent", "")),
         conversation=decoded.conversation if decoded else "",
-        mode=live.mode,
+        mode=live.settings.mode,
         streamed=bool(decoded and decoded.stream),
         changed=live.changed,
         reason=live.reason,

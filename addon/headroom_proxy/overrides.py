@@ -11,8 +11,8 @@ PREFIX = "x-headroom-"
 ALLOWED = {"mode", "level"}
 
 
-def take_overrides(headers: Headers, settings: Settings) -> tuple[Settings, str]:
-    """The settings for this request and its mode; a header that means nothing is dropped all the same."""
+def take_overrides(headers: Headers, settings: Settings) -> Settings:
+    """The settings for this request; a header that means nothing is dropped all the same."""
     values: dict[str, str] = {}
     for name in [name for name in headers if name.lower().startswith(PREFIX)]:
         field = name.lower().removeprefix(PREFIX).replace("-", "_")
@@ -20,10 +20,9 @@ def take_overrides(headers: Headers, settings: Settings) -> tuple[Settings, str]
             values[field] = headers[name]
         del headers[name]
     if not values:
-        return settings, settings.mode
+        return settings
     try:
         parsed = parse_settings(values)
     except SettingsError:
-        return settings, settings.mode
-    changed = settings.model_copy(update={name: getattr(parsed, name) for name in values})
-    return changed, changed.mode
+        return settings
+    return settings.model_copy(update={name: getattr(parsed, name) for name in values})

@@ -18,6 +18,8 @@ from headroom_proxy.pool import Pool, PoolError
 
 INLINE_BODY = 1_000_000
 """Bytes of a body that are looked through on the event loop, in about 2 ms."""
+INLINE_MESSAGES = 400
+"""Messages that are looked through on the event loop; each costs about 10 microseconds, new ones 20."""
 INLINE_TEXT = 24_000
 """Bytes of new tool output that are decided on the event loop, in about 2 ms."""
 SECONDS = 15.0
@@ -35,7 +37,7 @@ class Rewriter:
 
     async def plan(self, provider: Provider, request: RawRequest, settings: Settings) -> Plan:
         """What the request holds, and the key of each decision."""
-        if len(request.body) <= INLINE_BODY:
+        if len(request.body) <= INLINE_BODY and request.body.count(b'"role"') <= INLINE_MESSAGES:
             return plan_for(provider, request, settings, self._memory.events)
         try:
             return await self._pool.run(SECONDS, worker.plan_large, request, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from mitmproxy.addons.view import View
@@ -33,23 +34,29 @@ def trim_messages(messages: list[WebSocketMessage]) -> None:
         del messages[:-MAX_MESSAGES]
 
 
-def trim_flows(view: View | None) -> None:
-    """Forget the oldest unmarked flows of mitmweb or the console beyond the bound; mitmdump keeps none."""
-    if view is None:
-        return
-    flows = list(view._store.values())  # noqa: SLF001 - the view has no public list of all its flows
-    spare = len(flows) - MAX_FLOWS
-    size = sum(map(_size, flows))
-    drop = []
-    for flow in flows:
-        if spare <= 0 and size <= MAX_FLOW_BYTES:
-            break
-        if not flow.marked and isinstance(flow, HTTPFlow) and flow.response is not None:
-            drop.append(flow)
-            spare -= 1
-            size -= _size(flow)
-    if drop:
-        view.remove(drop)
+class FlowList:
+    """Bounds what mitmweb or the console keeps; mitmdump keeps nothing. Each flow is measured once, when it ends."""
+
+    def __init__(self) -> None:
+        self._sizes: OrderedDict[str, tuple[HTTPFlow, int]] = OrderedDict()
+        self._total = 0
+
+    def ended(self, flow: HTTPFlow, view: View | None) -> None:
+        """Take a flow up, and forget the oldest unmarked ones beyond the bound."""
+        if view is None:
+            return
+        size = _size(flow)
+        self._total += size - self._sizes.pop(flow.id, (flow, 0))[1]
+        self._sizes[flow.id] = (flow, size)
+        drop: list[HTTPFlow] = []
+        while len(self._sizes) > MAX_FLOWS or self._total > MAX_FLOW_BYTES:
+            _, (oldest, freed) = self._sizes.popitem(last=False)
+            self._total -= freed
+            # What a person has marked stays, as long as that person keeps it.
+            if not oldest.marked:
+                drop.append(oldest)
+        if drop:
+            view.remove(drop)
 
 
 def matches_any(patterns: Iterable[str], host: str) -> bool:
@@ -57,9 +64,7 @@ def matches_any(patterns: Iterable[str], host: str) -> bool:
     return any(re.search(pattern, host, re.IGNORECASE) for pattern in patterns)
 
 
-def _size(flow: object) -> int:
-    if not isinstance(flow, HTTPFlow):
-        return 0
+def _size(flow: HTTPFlow) -> int:
     request = len(flow.request.raw_content or b"")
     response = len(flow.response.raw_content or b"") if flow.response else 0
-    return 2 * request + response if flow.modified() else request + response
+    return request + response + (flow.metadata.get(METADATA) or {}).get("bytes_before", 0)

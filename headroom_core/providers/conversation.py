@@ -18,6 +18,7 @@ from headroom_core.digests import digest, digest_text
 from headroom_core.model import JsonPath, MessageSpan, ToolCall, ToolOutput
 from headroom_core.providers.json_spans import Spans, decode_literal, inner_offset
 
+_BETWEEN = frozenset(b", \n\r\t")
 MAX_QUERY = 4000
 MAX_ARGUMENTS = 2000
 
@@ -118,8 +119,12 @@ def read_messages(
     message_spans: list[MessageSpan] = []
     fold = _Fold()
     body = memoryview(spans.body)
+    end = spans.offset(raws[0]) if raws else 0
     for index, raw in enumerate(raws):
-        start = spans.offset(raw)
+        # Elements of an array stand in order with nothing but these signs between them.
+        start = end
+        while spans.body[start] in _BETWEEN:
+            start += 1
         end = start + len(memoryview(raw))
         message = body[start:end]
         span = MessageSpan(start, end, digest(message))
