@@ -101,7 +101,12 @@ def _flags(field: Field) -> NDArray[np.bool_] | None:
     test = _test_for(field)
     if test is not None:
         return np.fromiter(map(test, field.values), bool, len(field.values))
-    if field.numbers is None and (field.counts is None or len(field.counts) > _MAX_LABELS):
+    if field.numbers is not None:
+        return None
+    if field.counts is not None and len(field.counts) <= _MAX_LABELS:
+        bad = {value for value in field.counts if isinstance(value, str) and has_trace(value)}
+        return np.fromiter((value in bad for value in field.values), bool, len(field.values)) if bad else None
+    if any(isinstance(value, str) for value in field.values):
         return traced([value if isinstance(value, str) else "" for value in field.values])
     return None
 

@@ -68,6 +68,9 @@ def _collect(prefix: str, by_name: dict[str, Column], owners: NDArray[np.int64] 
         path = f"{prefix}{name}"
         types = set(map(type, values))
         if dict in types and depth < _MAX_DEPTH:
+            if len(types) > 1:
+                # Whether there is such an object at all may be what matters, as with an error.
+                found.append(Field(path, Role.TEXT, values, owners=owners))
             inner = [value if isinstance(value, dict) else {} for value in values]
             if any(inner) and sum(map(len, inner)) >= 0.2 * len(inner) * len(set(chain.from_iterable(inner))):
                 _collect(f"{path}.", columns(inner)[0], owners, found, depth + 1)

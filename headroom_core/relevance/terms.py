@@ -43,8 +43,8 @@ _TOKEN = re.compile(r"#?[A-Za-z0-9_\u00c0-\uffff]+(?:[-./:@+][A-Za-z0-9_\u00c0-\
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z\u00e0-\uffff]+|\d+")
 
 _EXTREMES = re.compile(
-    r"\b(larg|bigg|great|high|long|most|max|top|least|small|low|short|min\b|minim|few|cheap|expens|dear|old|young|newest|latest|earliest|"
-    r"first|last|best|worst|slow|fast|heav|rank|record)(e?st)?\w*",
+    r"\b(?:(?:larg|bigg|great|high|long|short|small|low|cheap|dear|old|young|new|lat|earli|slow|fast|heavi|lighti?|quick|few|b|wor|strong|weak|rich|poor|deep|"
+    r"wid|near|far|hott|cold|loud|tall)e?st|most|least|max(?:imum|imal)?|min(?:imum|imal)?|top|bottom|farthest|furthest|record|rank(?:ing|ed)?|peak)\b",
     re.IGNORECASE,
 )
 _ANOMALIES = re.compile(
