@@ -6,6 +6,6 @@ from pathlib import Path
 # The core lies beside this folder in a checkout; mitmproxy itself puts only this folder on sys.path.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from headroom_proxy.addon import HeadroomAddon  # noqa: E402 - needs the path above
+from headroom_proxy.addon import HeadroomAddon
 
 addons = [HeadroomAddon()]

@@ -40,7 +40,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: Mode = Field(default="optimize", description="optimize: rewrite; audit: only observe and log; simulate: say what would happen")
-    level: Level = Field(default="balanced", description="balanced: lossless first, then choose records; lossless: never leave anything out")
+    level: Level = Field(
+        default="balanced", description="balanced: lossless first, then choose records; lossless: never leave anything out"
+    )
     subscription: Literal["audit", "optimize"] = Field(
         default="audit",
         description="requests that carry a client's integrity mark together with a subscription login: audit only observes them",
@@ -48,11 +50,15 @@ class Settings(BaseModel):
     hosts: tuple[str, ...] = Field(
         default=(), description="more hosts to decrypt, as HOST=FORMAT with FORMAT one of anthropic, openai; comma-separated"
     )
-    min_tokens_to_crush: int = Field(default=200, ge=0, le=1_000_000, description="tool outputs below this size (estimated tokens) stay as they are")
+    min_tokens_to_crush: int = Field(
+        default=200, ge=0, le=1_000_000, description="tool outputs below this size (estimated tokens) stay as they are"
+    )
     max_items_after_crush: int = Field(default=15, ge=5, le=10_000, description="records kept at least, where records are chosen")
     first_items: int = Field(default=3, ge=0, le=1_000, description="records kept from the beginning of a collection")
     last_items: int = Field(default=2, ge=0, le=1_000, description="records kept from the end of a collection")
-    variance_threshold: float = Field(default=2.0, gt=0, le=100, description="standard deviations from the mean that make a number an outlier")
+    variance_threshold: float = Field(
+        default=2.0, gt=0, le=100, description="standard deviations from the mean that make a number an outlier"
+    )
     tools: dict[str, ToolProfile] = Field(
         default_factory=dict, description='per-tool profiles as JSON, such as {"Read": {"skip_compression": true}}'
     )

@@ -37,7 +37,7 @@ def encode(body: bytes, coding: str) -> bytes:
         case "deflate":
             return zlib.compress(body)
         case "br":
-            return brotli.compress(body, quality=4)
+            return bytes(brotli.compress(body, quality=4))
         case "zstd":
             return zstandard.ZstdCompressor(level=3).compress(body)
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from types import TracebackType
+from typing import Self
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ class Edge:
         self._place = place
         self.error = ""
 
-    def __enter__(self) -> Edge:
+    def __enter__(self) -> Self:
         """Enter the guarded part."""
         return self
 

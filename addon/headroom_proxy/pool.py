@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, ShutdownExecutorError
 
@@ -29,7 +28,7 @@ class Pool:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._executor: Executor | None = None
+        self._executor: ProcessPoolExecutor | None = None
         self._starting = asyncio.Lock()
 
     async def run[**P, T](self, seconds: float, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -55,7 +54,7 @@ class Pool:
         """End the processes."""
         executor, self._executor = self._executor, None
         if executor is not None:
-            await asyncio.to_thread(executor.shutdown, wait=True, kill_workers=True)  # type: ignore[call-arg] - loky's own
+            await asyncio.to_thread(executor.shutdown, wait=True, kill_workers=True)
 
     async def _submit[**P, T](self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._starting:

@@ -67,4 +67,7 @@ def matches_any(patterns: Iterable[str], host: str) -> bool:
 def _size(flow: HTTPFlow) -> int:
     request = len(flow.request.raw_content or b"")
     response = len(flow.response.raw_content or b"") if flow.response else 0
-    return request + response + (flow.metadata.get(METADATA) or {}).get("bytes_before", 0)
+    # mitmproxy holds the body that came as well, for Revert.
+    kept = flow.metadata.get(METADATA)
+    backup = int(kept["bytes_before"]) if isinstance(kept, dict) else 0
+    return request + response + backup

@@ -33,10 +33,9 @@ def decide_all(jobs: Sequence[Job], settings: Settings) -> dict[bytes, Decision]
 
 def decide_safely(job: Job, settings: Settings) -> Decision:
     """The decision of one job; a bug in a compressor leaves this one output as it came, and no other."""
-    decision: Decision = Skipped(Reason.INTERNAL_ERROR)
     with Edge("a compressor"):
-        decision = decide(job, settings)
-    return decision
+        return decide(job, settings)
+    return Skipped(Reason.INTERNAL_ERROR)
 
 
 def plan_large(request: RawRequest, settings: Settings) -> Plan:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headroom_core.choosing import salience
 from headroom_core.choosing.failures import failed_records
@@ -52,7 +51,7 @@ def choose(records: Sequence[Record], lines: Sequence[str], labels: str, ask: As
     terms = without(asked.terms, known)
     matches = SearchText(lines).match(terms)
     failed = failed_records(fields, count)
-    named = _named(asked, terms, matches, fields, failed, count)
+    named = _named(asked, terms, matches, fields, any_failed=bool(failed.any()))
     if named is None:
         return None
     kept: dict[str, list[int]] = {
@@ -75,10 +74,9 @@ def choose(records: Sequence[Record], lines: Sequence[str], labels: str, ask: As
     return Choice(rows, [reason for reason, found in kept.items() if found], fields)
 
 
-def _named(
-    asked: Question, terms: Sequence[Term], matches: Matches, fields: Sequence[Field], failed: NDArray[np.bool_], count: int
-) -> list[int] | None:
+def _named(asked: Question, terms: Sequence[Term], matches: Matches, fields: Sequence[Field], *, any_failed: bool) -> list[int] | None:
     """The records that the question is about; an empty list where it is about none; None where nobody can tell."""
+    count = len(matches.scores)
     few = max(_FEW, int(_FEW_SHARE * count))
     categories = _category_words(fields)
     found: set[int] = set()
@@ -96,9 +94,9 @@ def _named(
     if exact or not terms:
         return sorted(found)
     answered = (
-        asked.extremes and any(field.role is Role.MEASURE for field in fields)
+        (asked.extremes and any(field.role is Role.MEASURE for field in fields))
         or asked.anomalies
-        or (asked.errors and bool(failed.any()))
+        or (asked.errors and any_failed)
         or _is_covered(terms, matches)
     )
     return sorted(found) if answered else None

@@ -17,8 +17,9 @@ from headroom_core.choosing.fields import Field
 from headroom_core.relevance.matching import find_all
 
 _BAD_WORDS = re.compile(
-    r"(fail(ed|ure|ing)?|err(or)?(ed)?|critical|crit|fatal|emerg(ency)?|alert|panic|severe|exception|denied|rejected|refused|declined|unhealthy|down|dead|"
-    r"timed?[ _-]?out|aborted|crash(ed|loopbackoff)?|imagepullbackoff|oomkilled|broken|invalid|corrupt(ed)?|lost|blocked|violation|partially ?completed)",
+    r"(fail(ed|ure|ing)?|err(or)?(ed)?|critical|crit|fatal|emerg(ency)?|alert|panic|severe|exception|denied|rejected|refused|declined|unhealthy|down|"
+    r"dead|timed?[ _-]?out|aborted|crash(ed|loopbackoff)?|imagepullbackoff|oomkilled|broken|invalid|corrupt(ed)?|lost|"
+    r"blocked|violation|partially ?completed)",
     re.IGNORECASE,
 )
 _LEVEL_NAME = re.compile(r"(^|[._ ])(level|lvl|severity|loglevel|log_level|priority)$", re.IGNORECASE)
@@ -26,13 +27,15 @@ _STATE_NAME = re.compile(r"(^|[._ ]|[a-z])(status|state|result|outcome|conclusio
 _CODE_NAME = re.compile(r"(^|[._ ]|[a-z])(status|status_?code|http_?status|http_?code|response_?code|code|sc[-_]status)$", re.IGNORECASE)
 _EXIT_NAME = re.compile(r"(^|[._ ])(exit|exit_?code|return_?code|returncode|rc|errno|exit_?status)$", re.IGNORECASE)
 _ERROR_NAME = re.compile(
-    r"(^|[._ ]|[a-z])(error|err|exception|failure|error_?message|error_?code|error_?type|stack_?trace|traceback|failure_?reason|errors)$", re.IGNORECASE
+    r"(^|[._ ]|[a-z])(error|err|exception|failure|error_?message|error_?code|error_?type|stack_?trace|traceback|failure_?reason|errors)$",
+    re.IGNORECASE,
 )
 _OK_NAME = re.compile(r"(^|[._ ])(ok|success|succeeded|successful|passed|healthy|valid)$", re.IGNORECASE)
 _FAILED_NAME = re.compile(r"(^|[._ ])(failed|is_?error|has_?error|error|timed_?out|crashed)$", re.IGNORECASE)
 _TRACE = re.compile(
-    r"Traceback \(most recent call last\)|\b[A-Z]\w*(?:Error|Exception)\b(?=[:( ]|$)|\bpanic: |\bFATAL\b|\bCRITICAL\b|\bSegmentation fault\b|\bassertion failed\b|"
-    r"^\s*at [\w.$]+\(|\[(?:error|crit|alert|emerg|fatal)\]|\bERROR\b|\b(?:connection|permission|access) (?:refused|denied)\b|\bOut of memory\b"
+    r"Traceback \(most recent call last\)|\b[A-Z]\w*(?:Error|Exception)\b(?=[:( ]|$)|\bpanic: |\bFATAL\b|\bCRITICAL\b|\bERROR\b|"
+    r"\bSegmentation fault\b|\bassertion failed\b|^\s*at [\w.$]+\(|\[(?:error|crit|alert|emerg|fatal)\]|"
+    r"\b(?:connection|permission|access) (?:refused|denied)\b|\bOut of memory\b"
 )
 # A text that the pattern finds holds one of these; looking for them runs at memory speed.
 _TRACE_SIGNS = (
@@ -118,7 +121,7 @@ def _test_for(field: Field) -> Callable[[Any], bool] | None:
     if _EXIT_NAME.search(name) and field.numbers is not None:
         return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value != 0
     if _CODE_NAME.search(name) and field.numbers is not None:
-        return _is_error_code if _are_http_codes(field) else None
+        return _is_error_code if _are_http_codes(field.numbers) else None
     if _LEVEL_NAME.search(name) or _STATE_NAME.search(name):
         return lambda value: isinstance(value, str) and is_bad_word(value)
     if _ERROR_NAME.search(name) or _FAILED_NAME.search(name):
@@ -126,9 +129,8 @@ def _test_for(field: Field) -> Callable[[Any], bool] | None:
     return None
 
 
-def _are_http_codes(field: Field) -> bool:
-    assert field.numbers is not None
-    finite = field.numbers[np.isfinite(field.numbers)]
+def _are_http_codes(numbers: NDArray[np.float64]) -> bool:
+    finite = numbers[np.isfinite(numbers)]
     return bool(len(finite)) and bool(np.all((finite >= _HTTP_CODES.start) & (finite < _HTTP_CODES.stop)))
 
 

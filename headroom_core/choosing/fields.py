@@ -47,11 +47,19 @@ class Field:
 _MAX_DEPTH = 4
 _MAX_FIELDS = 60
 _MAX_CATEGORIES = 60
-_TIME_NAME = re.compile(r"(^|[._ ])(time|date|timestamp|ts|created|updated|modified|started|ended|published|expires)(_?at|_?on|_?time)?$|_at$|date$|time$", re.IGNORECASE)
+_TIME_NAME = re.compile(
+    r"(^|[._ ])(time|date|timestamp|ts|created|updated|modified|started|ended|published|expires)(_?at|_?on|_?time)?$|_at$|date$|time$",
+    re.IGNORECASE,
+)
 _TIME_VALUE = re.compile(r"\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}.*)?$")
-_ID_NAME = re.compile(r"(^|[._ ])(id|uuid|guid|key|hash|sha|number|no|zip|postal|phone|lat|latitude|lon|lng|longitude|port|pid|code|index|seq)$|_id$|Id$|ID$")
+_ID_NAME = re.compile(
+    r"(^|[._ ])(id|uuid|guid|key|hash|sha|number|no|zip|postal|phone|lat|latitude|lon|lng|longitude|port|pid|code|index|seq)$|_id$|Id$|ID$"
+)
 _MOSTLY = 0.95
 _SAMPLE = 24
+_MIN_SERIES = 3
+_EPOCH_SECONDS = 1e8
+_MAX_CODES = 12
 _MAX_LABEL = 80
 ABSENT_TYPES = {type(None), type(ABSENT)}
 
@@ -127,16 +135,16 @@ def _number_field(name: str, values: Column, owners: NDArray[np.int64] | None, f
     finite = numbers[np.isfinite(numbers)]
     if len(finite) == 0:
         return Field(name, Role.TEXT, values, owners=owners, filled=filled)
-    if _TIME_NAME.search(name) and float(np.abs(finite).max()) > 1e8:
+    if _TIME_NAME.search(name) and float(np.abs(finite).max()) > _EPOCH_SECONDS:
         return Field(name, Role.TIME, values, numbers, owners=owners, filled=filled)
     distinct = len(np.unique(finite))
     if _ID_NAME.search(name):
-        role = Role.CATEGORY if distinct <= 12 else Role.IDENTIFIER  # noqa: PLR2004
+        role = Role.CATEGORY if distinct <= _MAX_CODES else Role.IDENTIFIER
         return Field(name, role, values, numbers, _counted(values) if role is Role.CATEGORY else None, owners, filled)
     steps = np.diff(finite)
-    if distinct == len(finite) > 2 and len(np.unique(steps)) == 1:
+    if distinct == len(finite) >= _MIN_SERIES and len(np.unique(steps)) == 1:
         return Field(name, Role.IDENTIFIER, values, numbers, owners=owners, filled=filled)
-    return Field(name, Role.MEASURE, values, numbers, _counted(values) if distinct <= 12 else None, owners, filled)  # noqa: PLR2004
+    return Field(name, Role.MEASURE, values, numbers, _counted(values) if distinct <= _MAX_CODES else None, owners, filled)
 
 
 def _counted(values: Column) -> Counter[Any]:

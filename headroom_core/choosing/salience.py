@@ -139,9 +139,9 @@ def _measures(fields: Sequence[Field]) -> Iterable[Field]:
 
 
 def _finite(field: Field) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    assert field.numbers is not None
-    good = np.flatnonzero(np.isfinite(field.numbers))
-    return field.numbers[good], good if field.owners is None else field.owners[good]
+    numbers = np.array([]) if field.numbers is None else field.numbers
+    good = np.flatnonzero(np.isfinite(numbers))
+    return numbers[good], good if field.owners is None else field.owners[good]
 
 
 def _first_distinct(rows: NDArray[np.int64], wanted: int) -> Rows:

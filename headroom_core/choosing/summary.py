@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headroom_core.choosing.fields import Field, Role
 from headroom_core.compressors.exact_json import dumps
@@ -15,6 +16,7 @@ from headroom_core.compressors.exact_json import dumps
 _MAX_VALUES = 24
 _MAX_SHOWN = 48
 _MAX_LINES = 24
+_EXACT_WHOLE = 1e15
 
 
 def summary(fields: Sequence[Field]) -> list[str]:
@@ -35,19 +37,18 @@ def _tell(field: Field) -> str:
     missing = len(field.values) - field.filled if field.owners is None else 0
     lacking = f"; {missing} without" if missing else ""
     if field.role is Role.MEASURE and field.numbers is not None:
-        return _numbers(field) + lacking
+        return _numbers(field, field.numbers) + lacking
     if field.role is Role.CATEGORY and field.counts is not None:
         return _counts(field.counts) + lacking
     if field.role is Role.TIME:
         return _times(field) + lacking
     if field.counts is not None and field.filled:
-        return _distinct(field) + lacking
+        return _distinct(field.counts, field.filled) + lacking
     return ""
 
 
-def _numbers(field: Field) -> str:
-    assert field.numbers is not None
-    finite = field.numbers[np.isfinite(field.numbers)]
+def _numbers(field: Field, numbers: NDArray[np.float64]) -> str:
+    finite = numbers[np.isfinite(numbers)]
     told = f"{_short(float(finite.min()))} to {_short(float(finite.max()))}, mean {_short(float(finite.mean()))}, sum {_sum(field, finite)}"
     if field.counts is not None and len(field.counts) <= _MAX_VALUES:
         told += f"; {_counts(field.counts)}"
@@ -76,15 +77,14 @@ def _times(field: Field) -> str:
     return f"{min(texts)} to {max(texts)}"
 
 
-def _distinct(field: Field) -> str:
-    assert field.counts is not None
-    if len(field.counts) == field.filled:
+def _distinct(counts: Counter[Any], filled: int) -> str:
+    if len(counts) == filled:
         return ""
-    top = [(value, often) for value, often in field.counts.most_common(5) if often > 1]
+    top = [(value, often) for value, often in counts.most_common(5) if often > 1]
     if not top:
         return ""
     often = ", ".join(f"{_value(value)} {count}" for value, count in top)
-    return f"{len(field.counts)} distinct, most often {often}"
+    return f"{len(counts)} distinct, most often {often}"
 
 
 def _value(value: Any) -> str:
@@ -93,6 +93,6 @@ def _value(value: Any) -> str:
 
 
 def _short(number: float) -> str:
-    if number == int(number) and abs(number) < 1e15:
+    if number == int(number) and abs(number) < _EXACT_WHOLE:
         return str(int(number))
     return f"{number:.6g}"

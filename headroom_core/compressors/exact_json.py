@@ -7,7 +7,7 @@ are not, the standard parser keeps each number that it would respell as a `Spell
 from __future__ import annotations
 
 import json
-from typing import cast
+from typing import Self, cast
 
 import msgspec
 import orjson
@@ -16,6 +16,7 @@ type Value = dict[str, Value] | list[Value] | str | int | float | bool | Spelled
 
 
 MAX_DEPTH = 200
+_SAFE_DIGITS = 18
 
 
 class Spelled(float):
@@ -24,7 +25,7 @@ class Spelled(float):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> Spelled:
+    def __new__(cls, text: str) -> Self:
         """A number from its JSON text; one beyond a float's range is infinite but keeps its text."""
         number = super().__new__(cls, text)
         number.text = text
@@ -90,7 +91,7 @@ def _number(text: str) -> float | Spelled:
 
 def _whole(text: str) -> int | Spelled:
     # orjson writes whole numbers of up to 64 bits; "-0" would lose its sign.
-    return int(text) if len(text) < 19 and text != "-0" else Spelled(text)
+    return int(text) if len(text) <= _SAFE_DIGITS and text != "-0" else Spelled(text)
 
 
 def _constant(text: str) -> Value:

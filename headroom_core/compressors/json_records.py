@@ -105,5 +105,5 @@ def _chosen(lines: list[str], choice: Choice, content_id: str) -> list[str]:
     if len(lines) > done:
         written.append(gap(len(lines) - done))
     left_out = len(lines) - len(choice.kept)
-    written.append(omission(left_out, len(lines), f"records (kept: {', '.join(choice.reasons)})", content_id))
+    written.append(omission(left_out, len(lines), "records", ", ".join(choice.reasons), content_id))
     return written

@@ -69,28 +69,37 @@ def _rest(record: Mapping[str, Value], rare: set[str]) -> Cell:
 
 def write_table(records: Sequence[Record], *, nested: bool = False, depth: int = 0) -> Table:
     """The table of at least one record."""
-    constants: list[str] = []
-    written: list[_Written] = []
+    writer = _TableWriter(nested)
     by_name, rest = columns(records)
     for name, values in by_name.items():
-        _write_field(name_cell(name), values, nested, depth, constants, written)
+        writer.add(name_cell(name), values, depth)
+    written = writer.written
     if rest is not None:
         written.append(_Written("+{}", [_pairs(value) if isinstance(value, dict) else "" for value in rest]))
+    constants = tuple(writer.constants)
     if not written:
-        return Table(tuple(constants), (), [""] * len(records))
+        return Table(constants, (), [""] * len(records))
     lines = [",".join(cells) for cells in zip(*(one.cells for one in written), strict=True)]
-    return Table(tuple(constants), tuple(one.field for one in written), lines)
+    return Table(constants, tuple(one.field for one in written), lines)
 
 
-def _write_field(name: str, values: Column, nested: bool, depth: int, constants: list[str], written: list[_Written]) -> None:
-    types = set(map(type, values))
-    if len(values) > 1 and len(types) == 1 and _all_same(values):
-        constants.append(f"{name}={cell(values[0], nested=True)}")
-    elif types == {dict} and depth < _MAX_DEPTH and (columns_ := _flat(values)) is not None:
-        for inner, inner_values in columns_.items():
-            _write_field(f"{name}.{name_cell(inner)}", inner_values, nested, depth + 1, constants, written)
-    else:
-        written.append(_write_column(name, values, types, nested, depth))
+class _TableWriter:
+    """Takes fields one by one; objects that every record has become fields of their own."""
+
+    def __init__(self, nested: bool) -> None:
+        self.constants: list[str] = []
+        self.written: list[_Written] = []
+        self._nested = nested
+
+    def add(self, name: str, values: Column, depth: int) -> None:
+        types = set(map(type, values))
+        if len(values) > 1 and len(types) == 1 and _all_same(values):
+            self.constants.append(f"{name}={cell(values[0], nested=True)}")
+        elif types == {dict} and depth < _MAX_DEPTH and (inner_columns := _flat(values)) is not None:
+            for inner, inner_values in inner_columns.items():
+                self.add(f"{name}.{name_cell(inner)}", inner_values, depth + 1)
+        else:
+            self.written.append(_write_column(name, values, types, self._nested, depth))
 
 
 def _write_column(name: str, values: Column, types: set[type], nested: bool, depth: int) -> _Written:
@@ -126,7 +135,8 @@ def _write_maps(name: str, values: Column, objects: Sequence[Record], depth: int
     table = write_table(inner, nested=True, depth=depth + 1)
     lines = iter(table.lines)
     cells = [
-        "{" + ";".join(f"{name_cell(key)}:{next(lines)}" for key in value) + "}" if isinstance(value, dict) else _other(value) for value in values
+        "{" + ";".join(f"{name_cell(key)}:{next(lines)}" for key in value) + "}" if isinstance(value, dict) else _other(value)
+        for value in values
     ]
     return _Written(f"{name}{{*:{_inner_header(table)}}}", cells)
 

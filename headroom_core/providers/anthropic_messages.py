@@ -53,7 +53,7 @@ class AnthropicMessages:
     """The wire format of Anthropic's Messages API."""
 
     name = NAME
-    hosts = HOSTS
+    hosts: tuple[str, ...] = HOSTS
 
     def matches(self, path: str) -> bool:
         """Whether a path (without query) carries this format."""

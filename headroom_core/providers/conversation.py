@@ -99,7 +99,7 @@ def event_of(found: Mark, message: memoryview) -> Event | None:
         return Call(found.id, ToolCall(found.name, shown), digest(named + b"\0" + arguments))
     if found.kind is Human:
         return _human(bytes(value))
-    return Output(found.id, found.path, found.start, found.end, digest(value), found.name) if value[:1] == b'"' else None
+    return Output(found.id, found.path, found.start, found.end, digest(value), found.name) if bytes(value[:1]) == b'"' else None
 
 
 def _human(literal: bytes) -> Human | None:
@@ -112,9 +112,7 @@ def _human(literal: bytes) -> Human | None:
     return Human(text, digest_text(text))
 
 
-def read_messages(
-    wire_format: str, spans: Spans, raws: Sequence[msgspec.Raw], reader: MessageReader, cache: EventCache
-) -> Conversation:
+def read_messages(wire_format: str, spans: Spans, raws: Sequence[msgspec.Raw], reader: MessageReader, cache: EventCache) -> Conversation:
     """The places of the messages and of all tool outputs in them, in order, under `("messages", index, ...)`."""
     message_spans: list[MessageSpan] = []
     fold = _Fold()

@@ -61,7 +61,7 @@ class OpenAIChat:
     """The wire format of OpenAI's Chat Completions API."""
 
     name = NAME
-    hosts = HOSTS
+    hosts: tuple[str, ...] = HOSTS
 
     def matches(self, path: str) -> bool:
         """Whether a path (without query) carries this format."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from headroom_core.relevance.common_words import COMMON_WORDS
+
 
 class Kind(Enum):
     """How a term is looked for: exactly as one piece, or as a word that may end differently."""
@@ -27,8 +29,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`extremes`: it asks for the largest, first or cheapest; `anomalies`: for what is unusual; `errors`: for what failed;
-    `totals`: for a count, a sum or a mean. `several`: how many records it asks for, where it says so."""
+    """What is asked: by which terms, and for what.
+
+    `extremes`: for the largest or cheapest; `anomalies`: for what is unusual; `errors`: for what failed; `totals`: for a
+    count, a sum or a mean. `several`: how many records, where it says so.
+    """
 
     terms: tuple[Term, ...]
     extremes: bool = False
@@ -43,38 +48,40 @@ _TOKEN = re.compile(r"#?[A-Za-z0-9_\u00c0-\uffff]+(?:[-./:@+][A-Za-z0-9_\u00c0-\
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z\u00e0-\uffff]+|\d+")
 
 _EXTREMES = re.compile(
-    r"\b(?:(?:larg|bigg|great|high|long|short|small|low|cheap|dear|old|young|new|lat|earli|slow|fast|heavi|lighti?|quick|few|b|wor|strong|weak|rich|poor|deep|"
-    r"wid|near|far|hott|cold|loud|tall)e?st|most|least|max(?:imum|imal)?|min(?:imum|imal)?|top|bottom|farthest|furthest|record|rank(?:ing|ed)?|peak)\b",
+    r"\b(?:(?:larg|bigg|great|high|long|short|small|low|cheap|dear|old|young|new|lat|earli|slow|fast|heavi|lighti?|quick|few|b|wor|strong|weak|"
+    r"rich|poor|deep|wid|near|far|hott|cold|loud|tall)e?st|most|least|max(?:imum|imal)?|min(?:imum|imal)?|top|bottom|"
+    r"farthest|furthest|record|rank(?:ing|ed)?|peak)\b",
     re.IGNORECASE,
 )
 _ANOMALIES = re.compile(
-    r"anomal|outlier|unusual|out of (line|the ordinary|place)|odd\b|strange|suspicio|spike|wildly|abnormal|unexpected|deviat|stand(s)? out|weird",
+    r"anomal|outlier|unusual|out of (line|the ordinary|place)|odd\b|strange|suspicio|spike|wildly|abnormal|unexpected|deviat|stand(s)? out|"
+    r"weird",
     re.IGNORECASE,
 )
 _ERRORS = re.compile(
-    r"\b(error|fail|wrong|problem|issue|broke|crash|exception|warn|critical|fatal|bug|invalid|denied|reject|timeout|timed out|unhealthy|bad\b)\w*",
+    r"\b(error|fail|wrong|problem|issue|broke|crash|exception|warn|critical|fatal|bug|invalid|denied|reject|timeout|timed out|"
+    r"unhealthy|bad\b)\w*",
     re.IGNORECASE,
 )
-_TOTALS = re.compile(r"\b(how many|how often|count|number of|total|sum\b|average|mean\b|median|percent|share|distribution|summar\w+|overview)\b", re.IGNORECASE)
-_SEVERAL = re.compile(r"\b(?:(\d{1,3})|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b", re.IGNORECASE)
-_NUMBER_WORDS = dict(zip("two three four five six seven eight nine ten".split(), range(2, 11), strict=True)) | {"twelve": 12, "twenty": 20}
-
-# Words that say how to answer and not about what: question words, requests, and the nouns for "a piece of data".
-_COMMON = frozenset(
-    """a about above across after all already also am an and another any are as at away back be because been before being below between
-    both but by call came can cannot check come contain could data describe detail details did different do does doing done down each
-    either else entire entries entry ever every everything explain fetch figure file files find first for found from full gave get give given
-    go goes going got had happen happened happening has have having help her here him his how i if in inside instead into is it item items its
-    just keep kind know last least let like line lines list listed lists look looking made make many may me mean might more most much must my
-    name named names need never new next no none not now number of off ok on once one only onto open or other our out output over own
-    part people per please point possible print put question quick quickly rather read really record recorded records report response rest
-    result results return returned returns right row rows run running runs same saw say see seem set shall she should show shows since so some
-    something still such take taken tell than thank thanks that the their them then there these they thing things this those through time
-    times to together told too tool took two type under until up upon us use used uses using value values very want was way we well went were
-    what whatever when where whether which while who whole whom whose why will with within without would yes yet you your
-    analyze analyse summarize summarise summary overview search answer exactly exact belong belongs anything anyone someone stand stands
-    """.split()
+_TOTALS = re.compile(
+    r"\b(how many|how often|count|number of|total|sum\b|average|mean\b|median|percent|share|distribution|summar\w+|overview)\b",
+    re.IGNORECASE,
 )
+_SEVERAL = re.compile(r"\b(?:(\d{1,3})|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b", re.IGNORECASE)
+_NUMBER_WORDS = {
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twelve": 12,
+    "twenty": 20,
+}
+
 _MIN_WORD = 3
 _MIN_DIGITS = 2
 _MAX_TERMS = 48
@@ -125,7 +132,7 @@ def _add_token(token: str, terms: dict[Term, None], *, start: bool) -> None:
     if is_identifier(token):
         terms[Term(lower, Kind.IDENTIFIER)] = None
         return
-    if lower in _COMMON:
+    if lower in COMMON_WORDS:
         return
     if token.isdigit():
         if len(token) >= _MIN_DIGITS:
@@ -135,7 +142,7 @@ def _add_token(token: str, terms: dict[Term, None], *, start: bool) -> None:
         terms[Term(lower, Kind.NAME)] = None
         return
     for part in re.split(r"[-./:@+_]", lower):
-        if len(part) >= _MIN_WORD and part not in _COMMON:
+        if len(part) >= _MIN_WORD and part not in COMMON_WORDS:
             terms[Term(stem(part), Kind.WORD)] = None
 
 

@@ -10,7 +10,8 @@ import click
 from headroom_core.errors import SettingsError, StoreError
 from headroom_core.flow_log import StoredForm, Writer, data_directory
 from headroom_core.model import Rewritten
-from headroom_core.pipeline import CompressionResult, compress as compress_body, original_text
+from headroom_core.pipeline import CompressionResult, original_text
+from headroom_core.pipeline import compress as compress_body
 from headroom_core.settings import Settings
 from headroom_proxy.commands.setting_flags import setting_flags
 
@@ -63,7 +64,11 @@ def _report(result: CompressionResult, spent: float) -> str:
         place = ".".join(map(str, outcome.output.path))
         tool = outcome.output.call.name if outcome.output.call else "?"
         done = outcome.result
-        what = f"{done.compressor}{' (lossless)' if done.lossless else ''}" if isinstance(done, Rewritten) else f"left alone: {done.reason} {done.detail}"
+        what = (
+            f"{done.compressor}{' (lossless)' if done.lossless else ''}"
+            if isinstance(done, Rewritten)
+            else f"left alone: {done.reason} {done.detail}"
+        )
         lines.append(f"{place} {tool}: {what}".rstrip())
     before, after = result.tokens_before, result.tokens_after
     share = 100 * (before - after) / before if before else 0.0

@@ -23,7 +23,9 @@ def setting_flags[F: Callable[..., Any]](command: F) -> F:
 
     for name, field in reversed(Settings.model_fields.items()):
         flag = "--" + name.replace("_", "-")
-        wrapped = click.option(flag, name, default="", metavar="VALUE", help=f"{field.description}. Default: {default_text(name)}.")(wrapped)
+        wrapped = click.option(flag, name, default="", metavar="VALUE", help=f"{field.description}. Default: {default_text(name)}.")(
+            wrapped
+        )
     return wrapped  # type: ignore[return-value]
 
 

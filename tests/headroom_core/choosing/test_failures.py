@@ -14,7 +14,10 @@ def failed(records: list[dict[str, Any]]) -> list[int]:
     return failed_records(fields_of(records), len(records)).nonzero()[0].tolist()
 
 
-GOOD = [{"id": number, "status": 200, "errors": 0, "error": None, "error_rate": 0.0, "url": f"https://x.test/error/{number}", "text": "fine"} for number in range(30)]
+GOOD = [
+    {"id": number, "status": 200, "errors": 0, "error": None, "error_rate": 0.0, "url": f"https://x.test/error/{number}", "text": "fine"}
+    for number in range(30)
+]
 
 
 def test_zero_errors_null_errors_and_error_in_a_url_are_none() -> None:

@@ -1,0 +1,1 @@
+"""The sub-commands of `headroom`, one file a group of them."""
