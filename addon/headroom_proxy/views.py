@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from mitmproxy.addons.view import View
+from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.websocket import WebSocketMessage
 
@@ -38,7 +39,8 @@ class FlowList:
     """Bounds what mitmweb or the console keeps; mitmdump keeps nothing. Each flow is measured once, when it ends."""
 
     def __init__(self) -> None:
-        self._sizes: OrderedDict[str, tuple[HTTPFlow, int]] = OrderedDict()
+        # Ids and not flows: what a person cleared from the list must not live on here.
+        self._sizes: OrderedDict[str, int] = OrderedDict()
         self._total = 0
 
     def ended(self, flow: HTTPFlow, view: View | None) -> None:
@@ -46,14 +48,15 @@ class FlowList:
         if view is None:
             return
         size = _size(flow)
-        self._total += size - self._sizes.pop(flow.id, (flow, 0))[1]
-        self._sizes[flow.id] = (flow, size)
-        drop: list[HTTPFlow] = []
+        self._total += size - self._sizes.pop(flow.id, 0)
+        self._sizes[flow.id] = size
+        drop: list[Flow] = []
         while len(self._sizes) > MAX_FLOWS or self._total > MAX_FLOW_BYTES:
-            _, (oldest, freed) = self._sizes.popitem(last=False)
+            oldest_id, freed = self._sizes.popitem(last=False)
             self._total -= freed
+            oldest = view.get_by_id(oldest_id)
             # What a person has marked stays, as long as that person keeps it.
-            if not oldest.marked:
+            if oldest is not None and not oldest.marked:
                 drop.append(oldest)
         if drop:
             view.remove(drop)

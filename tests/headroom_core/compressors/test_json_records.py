@@ -16,7 +16,29 @@ from headroom_core.settings import Settings
 LOSSLESS = Settings(level="lossless")
 
 TEXTS = st.text(max_size=12) | st.sampled_from(
-    ["", " ", "a,b", "007", "1.10", "-0", "null", "true", "=x", "@1", "[x]", "{y}", "a;b", "x=y", "a:b", "a|b", '"q"', "a\nb", "é", "<t1>", "[headroom:"]
+    [
+        "",
+        " ",
+        "a,b",
+        "007",
+        "1.10",
+        "-0",
+        "null",
+        "true",
+        "=x",
+        "@1",
+        "[x]",
+        "{y}",
+        "a;b",
+        "x=y",
+        "a:b",
+        "a|b",
+        '"q"',
+        "a\nb",
+        "é",
+        "<t1>",
+        "[headroom:",
+    ]
 )
 SCALARS = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 NAMES = st.sampled_from(["id", "name", "a.b", "x y", "", "k:v", "w=1", "tags", "p|q", '"', "<t1>"])
@@ -46,9 +68,17 @@ def test_any_records_come_back(records: list[object], place: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param('[{"n":1.10,"m":1E400},{"n":1.1,"m":-0},{"n":12345678901234567890123,"m":1e5}]' + " " * 200, id="numbers-keep-their-spelling"),
-        pytest.param('[{"a":1},{"a":1.0},{"a":true},{"b":"padding so that a table is made of it"},{"a":null},{}]' * 1 + " " * 300, id="types-are-told-apart"),
-        pytest.param(json.dumps([{"o": {}, "l": []}, {"o": {"x": 1}, "l": [{}]}, {"o": {}, "l": [{"q": "long enough for a table" * 6}]}]), id="empty-things"),
+        pytest.param(
+            '[{"n":1.10,"m":1E400},{"n":1.1,"m":-0},{"n":12345678901234567890123,"m":1e5}]' + " " * 200, id="numbers-keep-their-spelling"
+        ),
+        pytest.param(
+            '[{"a":1},{"a":1.0},{"a":true},{"b":"padding so that a table is made of it"},{"a":null},{}]' * 1 + " " * 300,
+            id="types-are-told-apart",
+        ),
+        pytest.param(
+            json.dumps([{"o": {}, "l": []}, {"o": {"x": 1}, "l": [{}]}, {"o": {}, "l": [{"q": "long enough for a table" * 6}]}]),
+            id="empty-things",
+        ),
         pytest.param(json.dumps([{"same": 1, "too": [1, {"a": "x" * 99}]}] * 5), id="all-constant"),
     ],
 )
