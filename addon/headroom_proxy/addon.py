@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
-from mitmproxy.http import HTTPFlow
+from mitmproxy.http import HTTPFlow, Response
 
 from headroom_core import __version__
 from headroom_core.errors import SettingsError
@@ -18,7 +18,7 @@ from headroom_core.model import RawRequest, Reason, Rewritten
 from headroom_core.pipeline import original_text
 from headroom_core.providers import Provider, match
 from headroom_core.settings import Settings
-from headroom_proxy import bodies, options, routing, site, views
+from headroom_proxy import bodies, options, resend, routing, site, views
 from headroom_proxy.edge import Edge
 from headroom_proxy.ledger import Ledger
 from headroom_proxy.live import Counts, LiveFlow, flow_record
@@ -46,6 +46,7 @@ class HeadroomAddon:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ledger = Ledger()
         self._flow_list = views.FlowList()
+        self._left_alone = resend.LeftAlone()
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -81,9 +82,10 @@ class HeadroomAddon:
         self._writer.start()
         self._store = StoreReader(directory)
         self._pool = Pool(self._settings.workers)
+        # Counting needs the vocabulary, some 50 MB: one process of its own holds it.
+        self._counting = Pool(1)
         self._rewriter = Rewriter(self._settings, self._pool, self._store)
         self._active = True
-        self._start(self._pool.warm_up())
         settings = self._settings
         logger.info(
             "Headroom %s active: mode=%s, level=%s, subscription logins: %s, data in %s",
@@ -99,13 +101,15 @@ class HeadroomAddon:
         with Edge("requestheaders"):
             if routing.is_for_listener(flow):
                 self._route(flow)
-            if flow.response is not None or not self._active or not self._is_ours(flow):
+            if flow.response is not None or not self._active or resend.RESENT in flow.metadata or not self._is_ours(flow):
                 return
             settings = take_overrides(flow.request.headers, self._settings)
             provider = self._provider(flow)
             if provider is None:
                 flow.request.stream = True
             else:
+                if self._pool.is_cold():
+                    self._start(self._pool.warm_up())
                 self._live[flow.id] = LiveFlow(provider, settings, flow.request.path.partition("?")[0])
 
     async def request(self, flow: HTTPFlow) -> None:
@@ -126,19 +130,24 @@ class HeadroomAddon:
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         """Let the response stream, with a copy read for usage."""
-        if flow.response is None:
+        if flow.response is None or resend.RESENT in flow.metadata:
             return
         with Edge("responseheaders"):
             live = self._live.get(flow.id)
             if live is not None:
-                headers = flow.response.headers
-                live.tap = UsageTap(headers.get("content-type", ""), bodies.coding_of(headers.get("content-encoding")))
-                flow.response.stream = live.tap
+                live.rejected = live.changed and flow.response.status_code in resend.REJECTED
+                live.tap = _tap(flow.response)
+                if not live.rejected:
+                    flow.response.stream = live.tap
             elif self._is_ours(flow):
                 flow.response.stream = True
 
-    def response(self, flow: HTTPFlow) -> None:
-        """The response has ended."""
+    async def response(self, flow: HTTPFlow) -> None:
+        """The response has ended; where it refuses what we sent, the original gets its turn."""
+        live = self._live.get(flow.id)
+        if live is not None and live.rejected:
+            with Edge("sending the original"):
+                await self._send_original(flow, live)
         self._finish(flow)
 
     def error(self, flow: HTTPFlow) -> None:
@@ -158,7 +167,7 @@ class HeadroomAddon:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         await asyncio.to_thread(self._writer.close, _CLOSE_SECONDS)
-        await self._pool.close()
+        await asyncio.gather(self._pool.close(), self._counting.close())
 
     def _refuse(self, line: str) -> None:
         # mitmproxy ends a start in which an error was logged; an exception would add a traceback.
@@ -206,21 +215,38 @@ class HeadroomAddon:
         result = await self._rewriter.rewrite(asked, live.plan, live.settings)
         if result.reason:
             live.reason, live.error = result.reason.reason, result.reason.detail
-        blocked = _blocked(flow, live)
+        blocked = _blocked(flow, live, self._left_alone)
         if blocked:
             live.reason = blocked
         elif result.changed:
+            live.original = raw
             _replace(flow, await _off_loop(bodies.encode, result.body, coding))
             views.mark(flow, result)
             live.changed = True
         live.result = result
         self._start(self._account(live, body))
 
+    async def _send_original(self, flow: HTTPFlow, live: LiveFlow) -> None:
+        if not await resend.send_original(flow, live.original) or flow.response is None:
+            return
+        live.tap = _tap(flow.response)
+        live.tap(flow.response.raw_content or b"")
+        if flow.response.status_code in resend.REJECTED:
+            return
+        live.reason, live.changed = Reason.REWRITE_REJECTED, False
+        if live.plan is not None and live.plan.decoded is not None:
+            self._left_alone.add(live.plan.decoded.conversation)
+        logger.warning(
+            "Headroom: the provider rejected a rewritten request and took the original; this conversation is left alone from now on"
+        )
+
     async def _account(self, live: LiveFlow, body: bytes) -> None:
         """Count a request's tokens and keep the forms that were decided in it."""
         with Edge("accounting"):
-            live.counts = await self._ledger.count(live, body, self._pool)
+            live.counts = await self._ledger.count(live, body, self._counting)
             forms = []
+            if live.plan is not None:
+                self._writer.touch(live.plan.keys)
             for outcome in live.result.outcomes if live.result else ():
                 if outcome.new:
                     before, after = live.counts.outputs.get(outcome.key, (0, 0))
@@ -244,7 +270,11 @@ class HeadroomAddon:
             self._writer.put_flow(flow_record(flow, live, live.counts or Counts(0, 0, {}, exact=False)))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        async def guarded() -> None:
+            with Edge("a task"):
+                await work
+
+        task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -263,15 +293,21 @@ def _replace(flow: HTTPFlow, content: bytes) -> None:
         flow.request.headers["content-length"] = str(len(content))
 
 
-def _blocked(flow: HTTPFlow, live: LiveFlow) -> Reason | None:
+def _tap(response: Response) -> UsageTap:
+    return UsageTap(response.headers.get("content-type", ""), bodies.coding_of(response.headers.get("content-encoding")))
+
+
+def _blocked(flow: HTTPFlow, live: LiveFlow, left_alone: resend.LeftAlone) -> Reason | None:
     """Why a request must not be changed, whatever was found in it."""
     if flow.is_replay == "request":
         return Reason.REPLAYED_FLOW
     if live.settings.mode != "optimize":
         return Reason.AUDIT_MODE
+    decoded = live.plan.decoded if live.plan else None
+    if decoded is not None and decoded.conversation in left_alone:
+        return Reason.LEFT_ALONE
     login = flow.request.headers.get("authorization", "").startswith("Bearer sk-ant-oat")
-    marked = live.plan is not None and live.plan.decoded is not None and live.plan.decoded.billing_mark
-    if marked and login and live.settings.subscription != "optimize":
+    if decoded is not None and decoded.billing_mark and login and live.settings.subscription != "optimize":
         return Reason.SUBSCRIPTION_AUDIT
     return None
 

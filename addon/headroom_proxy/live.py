@@ -43,6 +43,10 @@ class LiveFlow:
     plan: Plan | None = None
     result: CompressionResult | None = None
     changed: bool = False
+    rejected: bool = False
+    """The provider refused the rewritten request; its answer is held back until the original was tried."""
+    original: bytes = b""
+    """The request's body as it came, in its content coding; held while the rewritten one may be refused."""
     bytes_before: int = 0
     tap: UsageTap | None = None
     counts: Counts | None = None

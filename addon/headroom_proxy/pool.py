@@ -16,7 +16,8 @@ from headroom_proxy import worker
 
 logger = logging.getLogger(__name__)
 
-_IDLE_SECONDS = 900
+_IDLE_SECONDS = 300
+_START_SECONDS = 30
 
 
 class PoolError(RuntimeError):
@@ -30,6 +31,7 @@ class Pool:
         self._workers = workers
         self._executor: ProcessPoolExecutor | None = None
         self._starting = asyncio.Lock()
+        self._cold = True
 
     async def run[**P, T](self, seconds: float, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A worker's function with these arguments. Raises PoolError after `seconds`, or when it failed twice."""
@@ -47,8 +49,13 @@ class Pool:
             raise PoolError(f"no worker process: {error}") from error
 
     async def warm_up(self) -> None:
-        """Start the processes, so that the first large request does not wait for it."""
-        await asyncio.gather(*(self.run(30, worker.start) for _ in range(self._workers)))
+        """Start the processes, so that the first large request does not wait for them."""
+        self._cold = False
+        await self.run(_START_SECONDS, worker.ready)
+
+    def is_cold(self) -> bool:
+        """Whether nobody has used or warmed the pool yet."""
+        return self._cold
 
     async def close(self) -> None:
         """End the processes."""
@@ -59,7 +66,7 @@ class Pool:
     async def _submit[**P, T](self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._starting:
             if self._executor is None:
-                self._executor = ProcessPoolExecutor(max_workers=self._workers, timeout=_IDLE_SECONDS)
+                self._executor = ProcessPoolExecutor(max_workers=self._workers, timeout=_IDLE_SECONDS, initializer=worker.start)
             # Submitting may start processes, which blocks for some milliseconds.
             future = await asyncio.to_thread(self._executor.submit, task, *args, **kwargs)
         return await asyncio.wrap_future(future)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Sequence
 
 import orjson
@@ -16,14 +18,26 @@ from headroom_proxy.edge import Edge
 
 # What a model does not read as text: pictures and files in base64, signatures, sealed reasoning.
 _NO_TEXT = {"data", "signature", "encrypted_content", "image_url", "cache_control", "thinking_signature"}
+_PARENT_SECONDS = 2.0
 _events = EventCache()
 
 
-def start() -> int:
-    """Warm a process up and let the proxy's own go first. Returns the process id."""
-    os.nice(5)
-    counter().count("warm")
+def start() -> None:
+    """What each process does first: let the proxy's own go before it, and end when the proxy is gone, however it ended."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def ready() -> int:
+    """The process id; a task that only waits for a process to be there."""
     return os.getpid()
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_SECONDS)
+    os._exit(0)
 
 
 def decide_all(jobs: Sequence[Job], settings: Settings) -> dict[bytes, Decision]:

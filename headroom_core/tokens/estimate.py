@@ -3,7 +3,7 @@
 A weighted sum of what a text consists of. The weights were fitted by `scripts/calibrate_estimate.py` to exact o200k_base
 counts of tool outputs (logs, JSON, CSV, diffs, builds, tests, listings, code), of English prose, of program messages in 16
 other languages, and of random letters, hex, base64 and numbers. On these: off by 5% in the median, by 14% or more for one
-text in ten; worst, up to 43%, for long words of other languages. len // 4 is off by 25 to 60% on logs, CSV, hashes and CJK.
+text in ten; worst, up to 52%, for long words of other languages. len // 4 is off by 25 to 60% on logs, CSV, hashes and CJK.
 """
 
 from __future__ import annotations
