@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
@@ -159,11 +159,15 @@ class HeadroomAddon:
         if flow.websocket is not None and self._is_ours(flow):
             views.trim_messages(flow.websocket.messages)
 
-    async def done(self) -> None:
-        """Write what is still to be written."""
-        if not self._active:
-            return
-        self._active = False
+    def done(self) -> Awaitable[None]:
+        """Write what is still to be written.
+
+        No coroutine function: mitmproxy calls this without awaiting it when a script is reloaded, and refuses one there.
+        """
+        was_active, self._active = self._active, False
+        return asyncio.ensure_future(self._close() if was_active else asyncio.sleep(0))
+
+    async def _close(self) -> None:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         await asyncio.to_thread(self._writer.close, _CLOSE_SECONDS)
@@ -280,7 +284,9 @@ class HeadroomAddon:
 
     def _allow_hosts(self) -> None:
         """Decrypt the known hosts and no others, beside what the user allows."""
-        theirs = [pattern for pattern in ctx.options.allow_hosts if pattern not in self._own_hosts]
+        theirs = list(ctx.options.allow_hosts)
+        if self._own_hosts and theirs[-len(self._own_hosts) :] == self._own_hosts:
+            del theirs[-len(self._own_hosts) :]
         self._own_hosts = routing.host_patterns(self._settings.hosts)
         ctx.options.update(allow_hosts=[*theirs, *self._own_hosts])
 
@@ -306,7 +312,7 @@ def _blocked(flow: HTTPFlow, live: LiveFlow, left_alone: resend.LeftAlone) -> Re
     decoded = live.plan.decoded if live.plan else None
     if decoded is not None and decoded.conversation in left_alone:
         return Reason.LEFT_ALONE
-    login = flow.request.headers.get("authorization", "").startswith("Bearer sk-ant-oat")
+    login = flow.request.headers.get("authorization", "").lower().startswith("bearer sk-ant-oat")
     if decoded is not None and decoded.billing_mark and login and live.settings.subscription != "optimize":
         return Reason.SUBSCRIPTION_AUDIT
     return None

@@ -78,14 +78,15 @@ def _unzstd(raw: bytes) -> bytes:
     pieces: list[bytes] = []
     size = 0
     frame = zstandard.ZstdDecompressor().decompressobj()
-    rest = raw
-    while rest and size <= MAX_DECODED:
-        piece = frame.decompress(rest[:_ZSTD_STEP])
+    at = 0
+    while at < len(raw) and size <= MAX_DECODED:
+        if frame.eof:
+            frame = zstandard.ZstdDecompressor().decompressobj()
+        step = raw[at : at + _ZSTD_STEP]
+        piece = frame.decompress(step)
         pieces.append(piece)
         size += len(piece)
-        rest = frame.unused_data + rest[_ZSTD_STEP:]
-        if frame.eof and rest:
-            frame = zstandard.ZstdDecompressor().decompressobj()
+        at += len(step) - len(frame.unused_data)
     if size <= MAX_DECODED and not frame.eof:
         raise BodyError("cut off")
     return b"".join(pieces)

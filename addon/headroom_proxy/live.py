@@ -12,6 +12,7 @@ from mitmproxy.http import HTTPFlow
 from headroom_core.model import FlowRecord, OutputRecord, Rewritten, Usage
 from headroom_core.pipeline import CompressionResult, Plan
 from headroom_core.providers import Provider
+from headroom_core.providers.json_spans import encode_literal
 from headroom_core.settings import Settings
 from headroom_proxy.streaming import UsageTap
 
@@ -115,7 +116,7 @@ def output_records(live: LiveFlow, counts: Counts) -> tuple[OutputRecord, ...]:
                 items_total=rewritten.items_total if rewritten else 0,
                 items_kept=rewritten.items_kept if rewritten else 0,
                 bytes_before=size,
-                bytes_after=len(rewritten.text.encode("utf-8", "surrogatepass")) if rewritten else size,
+                bytes_after=len(encode_literal(rewritten.text)) if rewritten else size,
                 tokens_before=before,
                 tokens_after=after,
             )

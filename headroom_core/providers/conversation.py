@@ -24,7 +24,9 @@ MAX_ARGUMENTS = 2000
 
 # Agents add blocks of their own to the human's messages and take them away again in later requests; they are nobody's
 # question, and a query that held them would change the form of everything after it.
-_CLIENT_NOTE = re.compile(r"\s*<(system-reminder|environment_context|user_instructions|command-[a-z]+|local-command-[a-z]+)>")
+_CLIENT_NOTE = re.compile(
+    r"<(system-reminder|environment_context|user_instructions|command-[a-z]+|local-command-[a-z]+)>.*?(?:</\1>|\Z)\s*", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def event_of(found: Mark, message: memoryview) -> Event | None:
 def _human(literal: bytes) -> Human | None:
     """A human text with its middle cut out where it is long; None for what a client added by itself."""
     text = decode_literal(literal)
-    if text is None or not text.strip() or _CLIENT_NOTE.match(text):
+    text = _CLIENT_NOTE.sub("", text).strip() if text else ""
+    if not text:
         return None
     if len(text) > MAX_QUERY:
         text = f"{text[: MAX_QUERY // 2]}\n{text[-MAX_QUERY // 2 :]}"

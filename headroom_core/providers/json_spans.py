@@ -58,7 +58,7 @@ def items(raw: msgspec.Raw) -> Raws | None:
     """The elements of a JSON array; None if it isn't one."""
     try:
         return _LIST_DECODER.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -66,7 +66,7 @@ def part[T](decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
     """A value in the decoder's type; None if it has another shape."""
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -105,7 +105,8 @@ def _decode[T](decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise RequestFormatError(Reason.UNEXPECTED_SHAPE, str(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # msgspec's DecodeError, or Python's UnicodeDecodeError from a string that is no UTF-8.
         raise RequestFormatError(Reason.NOT_JSON, str(error)) from error
 
 

@@ -40,9 +40,15 @@ class _Function(msgspec.Struct):
     arguments: msgspec.Raw = _ABSENT
 
 
+class _Custom(msgspec.Struct):
+    name: str = ""
+    input: msgspec.Raw = _ABSENT
+
+
 class _ToolCall(msgspec.Struct):
     id: str = ""
     function: _Function = msgspec.field(default_factory=_Function)
+    custom: _Custom = msgspec.field(default_factory=_Custom)
 
 
 class _Part(msgspec.Struct):
@@ -117,8 +123,12 @@ def _read_message(raw: msgspec.Raw) -> Iterator[Mark]:
 def _read_calls(raw: msgspec.Raw, message: _Message) -> Iterator[Mark]:
     for call_raw in items(message.tool_calls) or ():
         call = part(_TOOL_CALL, call_raw)
-        if call is not None and call.function.arguments is not _ABSENT:
+        if call is None:
+            continue
+        if call.function.arguments is not _ABSENT:
             yield mark(Call, raw, call.function.arguments, id=call.id, name=call.function.name)
+        elif call.custom.input is not _ABSENT:
+            yield mark(Call, raw, call.custom.input, id=call.id, name=call.custom.name)
     function = part(_FUNCTION, message.function_call)
     if function is not None and function.arguments is not _ABSENT:
         yield mark(Call, raw, function.arguments, id=_function_id(function.name), name=function.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,16 @@ from e2e.rig.proxy import Proxy
 from headroom_proxy.local_upstream import LocalUpstream, Providers
 
 HOSTS = ["api.anthropic.com", "api.openai.com", "llm.example.test", "www.example.org"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_proxies_of_the_environment() -> Iterator[None]:
+    """Clients in this process use the proxy they are given, and trust what they are given."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.lower().endswith("_proxy") or name in {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from e2e.rig.proxy import Proxy
 from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
@@ -50,6 +53,41 @@ def test_after_a_crash(start_proxy: Callable[..., Proxy], upstream: LocalUpstrea
     assert upstream.received[1].raw == upstream.received[0].raw
     assert [row["outputs_rewritten"] for row in second.flow_log.flows(2)] == [1, 1]
     assert our_warnings(second) == []
+
+
+def children(pid: int) -> set[int]:
+    """All processes below `pid`."""
+    lines = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines()
+    parents = {int(child): int(parent) for child, parent in (line.split() for line in lines)}
+    found: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in found | {pid}} - found:
+        found |= more
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda end: end.name)
+def test_no_processes_stay_behind(start_proxy: Callable[..., Proxy], end: signal.Signals) -> None:
+    proxy = start_proxy()
+    # Large enough for the pool: its processes are there when it has been answered.
+    send(proxy, anthropic_bytes(literal(tool_text(2_000, seed=102))))
+    workers = children(proxy.pid)
+    assert workers
+    os.kill(proxy.pid, end)
+    proxy.stop()
+    deadline = time.monotonic() + 10
+    while (left := {pid for pid in workers if alive(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
 
 
 def test_two_proxies_share_a_data_folder(start_proxy: Callable[..., Proxy], upstream: LocalUpstream, tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ class Proxy:
 
     def health(self) -> dict[str, Any]:
         """What the addon answers on its own port."""
-        with urllib.request.urlopen(f"{self.url}/health", timeout=5) as response:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"{self.url}/health", timeout=5) as response:
             value: dict[str, Any] = json.load(response)
             return value
 
