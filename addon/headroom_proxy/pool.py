@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 
 from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, ShutdownExecutorError
@@ -66,7 +67,9 @@ class Pool:
     async def _submit[**P, T](self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._starting:
             if self._executor is None:
-                self._executor = ProcessPoolExecutor(max_workers=self._workers, timeout=_IDLE_SECONDS, initializer=worker.start)
+                self._executor = ProcessPoolExecutor(
+                    max_workers=self._workers, timeout=_IDLE_SECONDS, initializer=worker.start, initargs=(os.getpid(),)
+                )
             # Submitting may start processes, which blocks for some milliseconds.
             future = await asyncio.to_thread(self._executor.submit, task, *args, **kwargs)
         return await asyncio.wrap_future(future)

@@ -22,11 +22,11 @@ _PARENT_SECONDS = 2.0
 _events = EventCache()
 
 
-def start() -> None:
-    """What each process does first: let the proxy's own go before it, and end when the proxy is gone, however it ended."""
+def start(proxy: int) -> None:
+    """What each process does first: let the process `proxy` go before it, and end when that is gone, however it ended."""
     if hasattr(os, "nice"):
         os.nice(5)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(proxy,), daemon=True).start()
 
 
 def ready() -> int:

@@ -21,7 +21,7 @@ from headroom_core.errors import HeadroomError
 if TYPE_CHECKING:
     from headroom_proxy.demo.result import DemoResult
 
-_NEEDED = ("anthropic", "openai", "trustme")
+_NEEDED = ("anthropic", "openai")
 
 
 @click.command()
