@@ -56,6 +56,7 @@ class Settings(BaseModel):
     max_items_after_crush: int = Field(default=15, ge=5, le=10_000, description="records kept at least, where records are chosen")
     first_items: int = Field(default=3, ge=0, le=1_000, description="records kept from the beginning of a collection")
     last_items: int = Field(default=2, ge=0, le=1_000, description="records kept from the end of a collection")
+    aliases: bool = Field(default=True, description="name long beginnings of urls, paths and timestamps, and long repeated values, once")
     variance_threshold: float = Field(
         default=2.0, gt=0, le=100, description="standard deviations from the mean that make a number an outlier"
     )
@@ -111,6 +112,7 @@ REWRITE_FIELDS = {
     "first_items",
     "last_items",
     "variance_threshold",
+    "aliases",
     "tools",
 }
 

@@ -173,6 +173,8 @@ def value(scan: Scan, one: Field, *, nested: bool) -> Any:
 
 
 def plain(text: str) -> Any:
+    if re.match(r"@\d+(?: |\Z)", text):
+        return Aliased(text)
     if text in {"true", "false", "null"} or NUMBER.match(text):
         return parse_exact(text)
     return text
@@ -222,6 +224,9 @@ def pairs(scan: Scan) -> dict[str, Any]:
     return made
 
 
+KINDS = ["records by key", "records by column", "records", "lists", "values"]
+
+
 def json_document(text: str) -> Any:
     """The value of a whole lossless JSON form."""
     if not text.startswith("[headroom:"):
@@ -229,29 +234,88 @@ def json_document(text: str) -> Any:
     lines = text.split("\n")
     at = 1
     skeleton = "<t1>"
-    if re.match(r"\d+ records", lines[1]) is None:
+    if "<t1> stands" in lines[0]:
         skeleton, at = lines[1], 2
     tables: list[Any] = []
+    aliases: dict[str, str] = {}
     while at < len(lines):
-        table, at = json_table(lines, at)
+        table, at = json_table(lines, at, aliases)
         tables.append(table)
     return fill(skeleton, tables)
 
 
-def json_table(lines: list[str], at: int) -> tuple[Any, int]:
-    match = re.match(r"(?:t\d+: )?(\d+) records( by key)?", lines[at])
+def json_table(lines: list[str], at: int, aliases: dict[str, str]) -> tuple[Any, int]:
+    match = re.match(rf"(?:t\d+: )?(\d+) ({'|'.join(KINDS)})", lines[at])
     assert match, lines[at][:200]
+    count, kind = int(match[1]), match[2]
     scan = Scan(lines[at], match.end())
     found_constants = constants(scan, "") if scan.take(", same in each: ") else []
     assert scan.at == len(lines[at]), lines[at][scan.at : scan.at + 80]
-    head = header(Scan(lines[at + 1]), "")
+    at += 1
+    patterns: list[tuple[list[str], str]] = []
+    if lines[at : at + 1] and lines[at].startswith("made of other fields: "):
+        patterns = constants(Scan(lines[at], len("made of other fields: ")), "")
+        at += 1
+    while at < len(lines) and (alias := re.match(r"(@\d+)=(.*)", lines[at])):
+        aliases[alias[1]] = alias[2]
+        at += 1
+    head = Header([Field(["value"])]) if kind == "values" else header(Scan(lines[at]), "")
+    at += kind != "values"
     head.constants = found_constants
-    count, at = int(match[1]), at + 2
-    if match[2]:
-        return dict(keyed_row(line, head) for line in lines[at : at + count]), at + count
-    if not head.fields:
-        return [record(Scan(""), head, nested=False) for _ in range(count)], at
-    return [whole_row(Scan(line), head) for line in lines[at : at + count]], at + count
+    bare = not head.fields and kind != "records by key" and not (at < len(lines) and lines[at].startswith("=="))
+    rows = [""] * count if bare else lines[at : at + count]
+    at += 0 if bare else count
+    made = [one_row(line, head, kind, patterns, aliases) for line in rows]
+    return shaped(made, kind), at
+
+
+def one_row(line: str, head: Header, kind: str, patterns: list[tuple[list[str], str]], aliases: dict[str, str]) -> Any:
+    if line.startswith("=="):
+        return Odd(parse_exact(line[2:]))
+    key, whole = keyed_row(line, head) if kind == "records by key" else ("", whole_row(Scan(line), head))
+    whole = expand(whole, aliases)
+    for path, pattern in patterns:
+        put(whole, path, re.sub(r"<([^>]*)>", lambda name: text_at(whole, name[1]), pattern))
+    return (key, whole) if kind == "records by key" else whole
+
+
+@dataclass
+class Odd:
+    """An element of a list that is no record."""
+
+    value: Any
+
+
+def shaped(rows: list[Any], kind: str) -> Any:
+    if kind == "records by key":
+        return dict(rows)
+    if kind == "records by column":
+        return {name: [row[name] for row in rows] for name in rows[0]}
+    plain_rows = [row.value if isinstance(row, Odd) else row for row in rows]
+    if kind == "lists":
+        return [[row[f"c{number}"] for number in range(1, len(row) + 1)] for row in plain_rows]
+    return [row["value"] for row in plain_rows] if kind == "values" else plain_rows
+
+
+class Aliased(str):
+    """A cell as it stood bare; a text in quotes is none of these, whatever it begins with."""
+
+    __slots__ = ()
+
+
+def expand(value: Any, aliases: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: expand(inner, aliases) for name, inner in value.items()}
+    if isinstance(value, Aliased):
+        alias, blank, rest = value.partition(" ")
+        return aliases[alias] + rest if blank or alias == value else value
+    return value
+
+
+def text_at(row: Any, name: str) -> str:
+    for part in path_of(Scan(name), "."):
+        row = row[part]
+    return row.text if isinstance(row, Num) else row
 
 
 def keyed_row(line: str, head: Header) -> tuple[str, Any]:
@@ -268,13 +332,35 @@ def whole_row(scan: Scan, head: Header) -> Any:
 
 
 def fill(skeleton: str, tables: list[Any]) -> Any:
-    """The skeleton's value with `<tN>` outside of strings replaced by the tables."""
-    marked = re.sub(r'"(?:[^"\\]|\\.)*"|<t(\d+)>', lambda m: m[0] if m[1] is None else f'{{"\\u0000table":{m[1]}}}', skeleton)
+    """The skeleton's value with `<tN>` and `<json ...>` outside of strings replaced."""
+    tokens = re.compile(r'"(?:[^"\\]|\\.)*"|<t(\d+)>|<json |>')
+
+    def swap_mark(match: re.Match[str]) -> str:
+        if match[0].startswith('"'):
+            return match[0]
+        if match[1]:
+            return f'{{"\\u0000table":{match[1]}}}'
+        return '{"\\u0000json":' if match[0] == "<json " else "}"
 
     def swap(found: Any) -> Any:
         if isinstance(found, dict):
-            number = found.get("\0table")
-            return tables[int(number.text) - 1] if number is not None else {k: swap(v) for k, v in found.items()}
-        return [swap(v) for v in found] if isinstance(found, list) else found
+            if "\0table" in found:
+                return tables[int(found["\0table"].text) - 1]
+            if "\0json" in found:
+                return InText(swap(found["\0json"]))
+            return {name: swap(inner) for name, inner in found.items()}
+        return [swap(inner) for inner in found] if isinstance(found, list) else found
 
-    return swap(parse_exact(marked))
+    return swap(parse_exact(tokens.sub(swap_mark, skeleton)))
+
+
+@dataclass
+class InText:
+    """A JSON string that holds this JSON."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and parse_exact(other) == self.value
+
+    __hash__ = None  # type: ignore[assignment] - values are compared, never looked up

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from headroom_core.compressors.json_records import JsonRecords
+from headroom_core.compressors.json_text import JsonAmongText, JsonLines
 from headroom_core.model import Ask, Rewritten, Skipped
 from headroom_core.settings import Settings
 
@@ -26,4 +27,4 @@ class Compressor(Protocol):
         """The text's new form, or why there is none. Pure; linear in the text."""
 
 
-COMPRESSORS: tuple[Compressor, ...] = (JsonRecords(),)
+COMPRESSORS: tuple[Compressor, ...] = (JsonRecords(), JsonLines(), JsonAmongText())

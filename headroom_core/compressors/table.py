@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from headroom_core.compressors.aliases import Aliases
+from headroom_core.compressors.derived import derived
 from headroom_core.compressors.exact_json import Spelled, Value, dumps
 from headroom_core.compressors.table_cells import ABSENT, Cell, cell, name_cell, number_cells, text_cell, text_cells
 
@@ -21,6 +23,7 @@ type Record = dict[str, Value]
 type Column = Sequence[Cell]
 
 _RARE = 0.04
+_MIN_DERIVED = 4
 _MAX_DEPTH = 8
 _MAX_FLAT_FIELDS = 40
 _MANY_KEYS = 8
@@ -28,17 +31,26 @@ _MANY_KEYS = 8
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Records written as cells: `constants` are `name=cell`, `fields` the header's names, `lines` one for each record."""
+    """Records written as cells.
+
+    `constants` are `name=cell`, `fields` the header's names, `lines` one for each record. `derived` are `name=pattern` of
+    fields that others determine, `aliases` the lines that explain the short names in the cells. `search` are the lines with
+    neither: what a question is looked for in.
+    """
 
     constants: tuple[str, ...]
     fields: tuple[str, ...]
     lines: list[str]
+    derived: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    search: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
     field: str
     cells: list[str]
+    aliased: bool = False
 
 
 def columns(records: Sequence[Mapping[str, Value]]) -> tuple[dict[str, Column], Column | None]:
@@ -67,42 +79,83 @@ def _rest(record: Mapping[str, Value], rare: set[str]) -> Cell:
     return rest or ABSENT
 
 
-def write_table(records: Sequence[Record], *, nested: bool = False, depth: int = 0) -> Table:
-    """The table of at least one record."""
-    writer = _TableWriter(nested)
-    by_name, rest = columns(records)
-    for name, values in by_name.items():
-        writer.add(name_cell(name), values, depth)
-    written = writer.written
+def write_table(records: Sequence[Record], aliases: Aliases | None = None) -> Table:
+    """The table of at least one record; with `aliases`, long beginnings and fields that others determine are told once."""
+    leaves = _Leaves()
+    rest = leaves.add_all(records, 0)
+    patterns = derived(leaves.columns) if aliases is not None and len(records) >= _MIN_DERIVED else {}
+    shown: list[_Written] = []
+    searched: list[list[str]] = []
+    for name, values in leaves.columns.items():
+        column = _write_column(name, values, nested=False, depth=leaves.depth[name])
+        searched.append(column.cells)
+        if name not in patterns:
+            shown.append(_with_aliases(column, name, values, aliases))
+    if rest is not None:
+        shown.append(_Written("+{}", [_pairs(value) if isinstance(value, dict) else "" for value in rest]))
+        searched.append(shown[-1].cells)
+    lines = _lines([one.cells for one in shown], len(records))
+    return Table(
+        tuple(leaves.constants),
+        tuple(one.field for one in shown),
+        lines,
+        tuple(f"{name}={text_cell(pattern, nested=True)}" for name, pattern in patterns.items()),
+        tuple(aliases.take()) if aliases is not None else (),
+        lines if len(searched) == len(shown) and not any(one.aliased for one in shown) else _lines(searched, len(records)),
+    )
+
+
+def _write_nested(records: Sequence[Record], depth: int) -> Table:
+    """The table of records within a cell."""
+    leaves = _Leaves()
+    rest = leaves.add_all(records, depth)
+    written = [_write_column(name, values, nested=True, depth=leaves.depth[name]) for name, values in leaves.columns.items()]
     if rest is not None:
         written.append(_Written("+{}", [_pairs(value) if isinstance(value, dict) else "" for value in rest]))
-    constants = tuple(writer.constants)
-    if not written:
-        return Table(constants, (), [""] * len(records))
-    lines = [",".join(cells) for cells in zip(*(one.cells for one in written), strict=True)]
-    return Table(constants, tuple(one.field for one in written), lines)
+    return Table(tuple(leaves.constants), tuple(one.field for one in written), _lines([one.cells for one in written], len(records)))
 
 
-class _TableWriter:
-    """Takes fields one by one; objects that every record has become fields of their own."""
+def _lines(cells: Sequence[Sequence[str]], count: int) -> list[str]:
+    return [",".join(row) for row in zip(*cells, strict=True)] if cells else [""] * count
 
-    def __init__(self, nested: bool) -> None:
+
+def _with_aliases(column: _Written, name: str, values: Column, aliases: Aliases | None) -> _Written:
+    texts = [value for value in values if isinstance(value, str)] if aliases is not None else []
+    if aliases is None or len(texts) != len(values) or column.field != name:
+        return column
+    cells = aliases.apply(name, texts, column.cells)
+    return column if cells is column.cells else _Written(column.field, cells, aliased=True)
+
+
+class _Leaves:
+    """The fields of records down to what is no object that every record has, and what is the same in all of them."""
+
+    def __init__(self) -> None:
         self.constants: list[str] = []
-        self.written: list[_Written] = []
-        self._nested = nested
+        self.columns: dict[str, Column] = {}
+        self.depth: dict[str, int] = {}
 
-    def add(self, name: str, values: Column, depth: int) -> None:
+    def add_all(self, records: Sequence[Record], depth: int) -> Column | None:
+        """Take all fields up; returns the fields that few records have, as one object for each."""
+        by_name, rest = columns(records)
+        for name, values in by_name.items():
+            self._add(name_cell(name), values, depth)
+        return rest
+
+    def _add(self, name: str, values: Column, depth: int) -> None:
         types = set(map(type, values))
         if len(values) > 1 and len(types) == 1 and _all_same(values):
             self.constants.append(f"{name}={cell(values[0], nested=True)}")
         elif types == {dict} and depth < _MAX_DEPTH and (inner_columns := _flat(values)) is not None:
             for inner, inner_values in inner_columns.items():
-                self.add(f"{name}.{name_cell(inner)}", inner_values, depth + 1)
+                self._add(f"{name}.{name_cell(inner)}", inner_values, depth + 1)
         else:
-            self.written.append(_write_column(name, values, types, self._nested, depth))
+            self.columns[name] = values
+            self.depth[name] = depth
 
 
-def _write_column(name: str, values: Column, types: set[type], nested: bool, depth: int) -> _Written:
+def _write_column(name: str, values: Column, *, nested: bool, depth: int) -> _Written:
+    types = set(map(type, values))
     if types == {str}:
         cells, marked = text_cells([value for value in values if isinstance(value, str)], nested=nested)
         return _Written(f"{name}:text" if marked else name, cells)
@@ -121,7 +174,7 @@ def _write_objects(name: str, values: Column, depth: int) -> _Written | None:
     if _is_map(objects):
         return _write_maps(name, values, objects, depth)
     if _flat(objects) is not None:
-        table = write_table(objects, nested=True, depth=depth + 1)
+        table = _write_nested(objects, depth + 1)
         lines = iter(table.lines)
         cells = ["{" + next(lines) + "}" if isinstance(value, dict) else _other(value) for value in values]
         return _Written(f"{name}{{{_inner_header(table)}}}", cells)
@@ -132,7 +185,7 @@ def _write_objects(name: str, values: Column, depth: int) -> _Written | None:
 
 def _write_maps(name: str, values: Column, objects: Sequence[Record], depth: int) -> _Written:
     inner = [record for one in objects for record in one.values() if isinstance(record, dict)]
-    table = write_table(inner, nested=True, depth=depth + 1)
+    table = _write_nested(inner, depth + 1)
     lines = iter(table.lines)
     cells = [
         "{" + ";".join(f"{name_cell(key)}:{next(lines)}" for key in value) + "}" if isinstance(value, dict) else _other(value)
@@ -151,7 +204,7 @@ def _write_lists(name: str, values: Column, depth: int) -> _Written | None:
                 records.append(record)
     if len(records) < 2 or _flat(records) is None:  # noqa: PLR2004 - a header for one record saves nothing
         return None
-    table = write_table(records, nested=True, depth=depth + 1)
+    table = _write_nested(records, depth + 1)
     lines = iter(table.lines)
     cells: list[str] = []
     for value in values:

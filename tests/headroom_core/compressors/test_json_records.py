@@ -65,6 +65,64 @@ def test_any_records_come_back(records: list[object], place: str) -> None:
     assert json_document(written(text)) == parse_exact(text)
 
 
+URLS = st.builds(
+    lambda base, number: f"{base}{number}",
+    st.sampled_from(["https://api.example.test/v1/items/", "/usr/local/share/things/", "x"]),
+    st.integers(0, 40),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries({"n": st.integers(0, 40), "url": URLS | TEXTS, "long": st.sampled_from(["a" * 30, "b c" * 12, "@1 x"])}),
+        min_size=4,
+        max_size=20,
+    )
+)
+def test_aliases_and_fields_made_of_others_come_back(records: list[dict[str, object]]) -> None:
+    for record in records:
+        record["more"] = f"{record['url']}/more{{?x}}"
+        record["site"] = f"https://example.test/things/{record['n']}"
+    text = json.dumps(records)
+    assert json_document(written(text)) == parse_exact(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.dictionaries(NAMES, VALUES, max_size=5) | SCALARS, min_size=3, max_size=12))
+def test_mixed_lists_come_back(values: list[object]) -> None:
+    text = json.dumps(values)
+    assert json_document(written(text)) == parse_exact(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(SCALARS, min_size=width, max_size=width), min_size=8, max_size=14)),
+    st.booleans(),
+)
+def test_lists_of_lists_and_columns_come_back(rows: list[list[object]], by_column: bool) -> None:
+    value: object = {f"name {number}": list(column) for number, column in enumerate(zip(*rows, strict=True))} if by_column else rows
+    text = json.dumps({"x": value})
+    assert json_document(written(text)) == parse_exact(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RECORDS, st.sampled_from([None, 2]), st.integers(1, 3))
+def test_json_in_strings_comes_back(records: list[object], indent: int | None, depth: int) -> None:
+    value: object = records
+    for _ in range(depth):
+        value = {"content": [{"type": "text", "text": json.dumps(value, indent=indent)}]}
+    text = json.dumps(value)
+    assert json_document(written(text)) == parse_exact(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(TEXTS, min_size=8, max_size=30))
+def test_lists_of_texts_come_back(texts: list[str]) -> None:
+    text = json.dumps(texts)
+    assert json_document(written(text)) == parse_exact(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
