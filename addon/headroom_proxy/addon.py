@@ -15,13 +15,13 @@ from headroom_core import __version__
 from headroom_core.errors import SettingsError
 from headroom_core.flow_log import StoredForm, StoreReader, Writer, data_directory
 from headroom_core.model import RawRequest, Reason, Rewritten
-from headroom_core.pipeline import original_text
+from headroom_core.pipeline import CompressionResult, original_text
 from headroom_core.providers import Provider, match
 from headroom_core.settings import Settings
 from headroom_proxy import bodies, options, resend, routing, site, views
 from headroom_proxy.edge import Edge
 from headroom_proxy.ledger import Ledger
-from headroom_proxy.live import Counts, LiveFlow, flow_record
+from headroom_proxy.live import Counts, LiveFlow, Logged, flow_record
 from headroom_proxy.overrides import take_overrides
 from headroom_proxy.pool import Pool
 from headroom_proxy.rewriter import Rewriter
@@ -44,9 +44,9 @@ class HeadroomAddon:
         self._own_hosts: list[str] = []
         self._live: dict[str, LiveFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ledger = Ledger()
         self._flow_list = views.FlowList()
         self._left_alone = resend.LeftAlone()
+        self._logged = Logged()
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -84,6 +84,7 @@ class HeadroomAddon:
         self._pool = Pool(self._settings.workers)
         # Counting needs the vocabulary, some 50 MB: one process of its own holds it.
         self._counting = Pool(1)
+        self._ledger = Ledger(self._counting)
         self._rewriter = Rewriter(self._settings, self._pool, self._store)
         self._active = True
         settings = self._settings
@@ -168,6 +169,7 @@ class HeadroomAddon:
         return asyncio.ensure_future(self._close() if was_active else asyncio.sleep(0))
 
     async def _close(self) -> None:
+        self._ledger.hurry()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         await asyncio.to_thread(self._writer.close, _CLOSE_SECONDS)
@@ -228,6 +230,7 @@ class HeadroomAddon:
             views.mark(flow, result)
             live.changed = True
         live.result = result
+        self._keep(result, body)
         self._start(self._account(live, body))
 
     async def _send_original(self, flow: HTTPFlow, live: LiveFlow) -> None:
@@ -245,20 +248,21 @@ class HeadroomAddon:
         )
 
     async def _account(self, live: LiveFlow, body: bytes) -> None:
-        """Count a request's tokens and keep the forms that were decided in it."""
+        """Count a request's tokens."""
         with Edge("accounting"):
-            live.counts = await self._ledger.count(live, body, self._counting)
-            forms = []
-            if live.plan is not None:
-                self._writer.touch(live.plan.keys)
-            for outcome in live.result.outcomes if live.result else ():
-                if outcome.new:
-                    before, after = live.counts.outputs.get(outcome.key, (0, 0))
-                    original = original_text(body, outcome.output) if isinstance(outcome.result, Rewritten) else None
-                    forms.append(StoredForm(outcome.key, outcome.result, outcome.content_id, original, before, after))
-            if forms:
-                self._writer.put_forms(forms)
+            live.counts = await self._ledger.count(live, body)
         live.counted.set()
+
+    def _keep(self, result: CompressionResult, body: bytes) -> None:
+        """Have the forms that were decided now, and their originals, written to disk."""
+        forms = [
+            StoredForm(one.key, one.result, one.content_id, original_text(body, one.output) if isinstance(one.result, Rewritten) else None)
+            for one in result.outcomes
+            if one.new
+        ]
+        if forms:
+            self._writer.put_forms(forms)
+        self._writer.touch([one.key for one in result.outcomes if not one.new])
 
     def _finish(self, flow: HTTPFlow) -> None:
         live = self._live.pop(flow.id, None)
@@ -271,7 +275,7 @@ class HeadroomAddon:
         with Edge("the flow log"):
             if live.result is not None:
                 await live.counted.wait()
-            self._writer.put_flow(flow_record(flow, live, live.counts or Counts(0, 0, {}, exact=False)))
+            self._writer.put_flow(flow_record(flow, live, live.counts or Counts(0, 0, {}, exact=False), self._logged))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         async def guarded() -> None:

@@ -1,6 +1,15 @@
-"""Exact token counts of requests: each message and each output counted once, in the pool, off the event loop."""
+"""Exact token counts of requests: each message and each output counted once, in the pool, off the event loop.
+
+What is new is collected for half a second and sent to the pool in one piece: a call for each request would cost the loop
+more than the rewriting does.
+"""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.digests import digest
@@ -10,76 +19,101 @@ from headroom_proxy import worker
 from headroom_proxy.live import Counts, LiveFlow
 from headroom_proxy.pool import Pool, PoolError
 
-_SECONDS = 60
-_ENTRY = 120
+type Countable = str | bytes
+
+_COLLECT_SECONDS = 0.5
+_COUNT_SECONDS = 60
+_ENTRY_BYTES = 120
+
+
+@dataclass(slots=True)
+class _Batch:
+    texts: dict[bytes, Countable] = field(default_factory=dict)
+    now: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[dict[bytes, int]] | None = None
 
 
 class Ledger:
-    """Remembers counts by digest, so that a turn counts only what is new in it."""
+    """Remembers counts by name, so that a turn counts only what is new in it."""
 
-    def __init__(self) -> None:
-        self._messages: BoundedCache[bytes, int] = BoundedCache(4_000_000)
-        self._outputs: BoundedCache[bytes, tuple[int, int]] = BoundedCache(4_000_000)
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._known: BoundedCache[bytes, int] = BoundedCache(4_000_000)
+        self._batch: _Batch | None = None
+        self._exact = True
 
-    async def count(self, live: LiveFlow, body: bytes, pool: Pool) -> Counts:
+    async def count(self, live: LiveFlow, body: bytes) -> Counts:
         """The tokens of a request whose body was `body`; zeros where the pool can't say."""
-        result = live.result
-        parts = _parts(live, body)
-        wanted: dict[tuple[str, bytes], list[str | bytes]] = {}
-        sums: dict[bytes, int] = {}
-        for name, text in parts:
-            known = self._messages.get(name)
+        found: dict[bytes, int] = {}
+        batch = self._batch or _Batch()
+        for name, text in _texts(live, body):
+            known = self._known.get(name)
             if known is None:
-                wanted["message", name] = [text]
+                batch.texts[name] = text()
             else:
-                sums[name] = known
-        outputs: dict[bytes, tuple[int, int]] = {}
-        for outcome in result.outcomes if result else ():
-            pair = self._outputs.get(outcome.key)
-            if pair is not None:
-                outputs[outcome.key] = pair
-                continue
-            before = original_text(body, outcome.output)
-            after = outcome.result.text if isinstance(outcome.result, Rewritten) else None
-            wanted["output", outcome.key] = [before] if after is None else [before, after]
-        exact = await self._fill(wanted, sums, outputs, pool)
-        total = sum(sums.get(name, 0) for name, _ in parts)
-        saved = sum(outputs[o.key][0] - outputs[o.key][1] for o in (result.outcomes if result else ()) if o.key in outputs)
-        return Counts(total, total - saved, outputs, exact)
+                found[name] = known
+        if batch.texts:
+            found |= await self._counted(batch)
+        return self._counts(live, body, found)
 
-    async def _fill(
-        self,
-        wanted: dict[tuple[str, bytes], list[str | bytes]],
-        sums: dict[bytes, int],
-        outputs: dict[bytes, tuple[int, int]],
-        pool: Pool,
-    ) -> bool:
-        texts = [text for group in wanted.values() for text in group]
-        if not texts:
-            return self._exact
+    def hurry(self) -> None:
+        """Count now what was collected: the proxy ends."""
+        if self._batch is not None:
+            self._batch.now.set()
+
+    async def _counted(self, batch: _Batch) -> dict[bytes, int]:
+        if batch.task is None:
+            self._batch = batch
+            batch.task = asyncio.get_running_loop().create_task(self._run(batch))
+        return await asyncio.shield(batch.task)
+
+    async def _run(self, batch: _Batch) -> dict[bytes, int]:
         try:
-            counts, self._exact = await pool.run(_SECONDS, worker.count_all, texts)
+            async with asyncio.timeout(_COLLECT_SECONDS):
+                await batch.now.wait()
+        except TimeoutError:
+            pass
+        self._batch = None
+        try:
+            counts, self._exact = await self._pool.run(_COUNT_SECONDS, worker.count_all, list(batch.texts.values()))
         except PoolError:
-            return False
-        numbers = iter(counts)
-        for (kind, name), group in wanted.items():
-            found = [next(numbers) for _ in group]
-            if kind == "message":
-                sums[name] = found[0]
-                self._messages.put(name, found[0], _ENTRY)
-            else:
-                outputs[name] = (found[0], found[-1])
-                self._outputs.put(name, outputs[name], _ENTRY)
-        return self._exact
+            return {}
+        found = dict(zip(batch.texts, counts, strict=True))
+        for name, count in found.items():
+            self._known.put(name, count, _ENTRY_BYTES)
+        return found
 
-    _exact = True
+    def _counts(self, live: LiveFlow, body: bytes, found: dict[bytes, int]) -> Counts:
+        total = sum(found.get(name, 0) for name, _ in _parts(live, body))
+        outputs: dict[bytes, tuple[int, int]] = {}
+        saved = 0
+        for outcome in live.result.outcomes if live.result else ():
+            before = found.get(outcome.output.digest, 0)
+            after = found.get(outcome.key, 0) if isinstance(outcome.result, Rewritten) else before
+            outputs[outcome.key] = before, after
+            saved += before - after
+        complete = all(name in found for name, _ in _texts(live, body))
+        return Counts(total, max(0, total - saved), outputs, exact=self._exact and complete)
 
 
-def _parts(live: LiveFlow, body: bytes) -> list[tuple[bytes, bytes]]:
+def _texts(live: LiveFlow, body: bytes) -> Iterator[tuple[bytes, Callable[[], Countable]]]:
+    """All that is counted, by name; a text is made only when it is asked for."""
+    yield from _parts(live, body)
+    for outcome in live.result.outcomes if live.result else ():
+        yield outcome.output.digest, partial(original_text, body, outcome.output)
+        if isinstance(outcome.result, Rewritten):
+            yield outcome.key, partial(str, outcome.result.text)
+
+
+def _parts(live: LiveFlow, body: bytes) -> Iterator[tuple[bytes, Callable[[], bytes]]]:
     """The messages by digest, and what stands around them (system, tools) as one more part."""
     decoded = live.plan.decoded if live.plan else None
     messages: tuple[MessageSpan, ...] = decoded.messages if decoded else ()
-    parts = [(span.digest, body[span.start : span.end]) for span in messages]
+    for span in messages:
+        yield span.digest, partial(_piece, body, span)
     around = body[: messages[0].start] + body[messages[-1].end :] if messages else body
-    parts.append((digest(around), around))
-    return parts
+    yield digest(around), partial(bytes, around)
+
+
+def _piece(body: bytes, span: MessageSpan) -> bytes:
+    return body[span.start : span.end]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from mitmproxy.http import HTTPFlow
 
+from headroom_core.bounded_cache import BoundedCache
 from headroom_core.model import FlowRecord, OutputRecord, Rewritten, Usage
 from headroom_core.pipeline import CompressionResult, Plan
 from headroom_core.providers import Provider
@@ -59,7 +60,21 @@ def client_name(user_agent: str) -> str:
     return user_agent.partition(" ")[0][:_MAX_CLIENT]
 
 
-def flow_record(flow: HTTPFlow, live: LiveFlow, counts: Counts) -> FlowRecord:
+class Logged:
+    """Which outputs the log has already, by conversation; a turn logs only what is new in it."""
+
+    def __init__(self) -> None:
+        self._seen: BoundedCache[tuple[str, bytes], bool] = BoundedCache(4_000_000)
+
+    def is_new(self, conversation: str, key: bytes) -> bool:
+        """Whether this output was not asked about before; now it was."""
+        if self._seen.get((conversation, key)):
+            return False
+        self._seen.put((conversation, key), value=True, size=200)
+        return True
+
+
+def flow_record(flow: HTTPFlow, live: LiveFlow, counts: Counts, logged: Logged) -> FlowRecord:
     """The flow log's row of a request that has ended."""
     outcomes = live.result.outcomes if live.result else ()
     decoded = live.plan.decoded if live.plan else None
@@ -89,16 +104,19 @@ def flow_record(flow: HTTPFlow, live: LiveFlow, counts: Counts) -> FlowRecord:
         status=flow.response.status_code if flow.response else None,
         error=_error(flow, live),
         usage=usage,
-        outputs=output_records(live, counts),
+        outputs=output_records(live, counts, logged),
     )
 
 
-def output_records(live: LiveFlow, counts: Counts) -> tuple[OutputRecord, ...]:
-    """The flow log's rows of a request's tool outputs; the log keeps each once a conversation."""
+def output_records(live: LiveFlow, counts: Counts, logged: Logged) -> tuple[OutputRecord, ...]:
+    """The flow log's rows of the tool outputs that are new in their conversation."""
     if live.result is None:
         return ()
+    conversation = live.plan.decoded.conversation if live.plan and live.plan.decoded else ""
     records = []
     for outcome in live.result.outcomes:
+        if not logged.is_new(conversation, outcome.key):
+            continue
         output, result = outcome.output, outcome.result
         before, after = counts.outputs.get(outcome.key, (0, 0))
         rewritten = result if isinstance(result, Rewritten) else None

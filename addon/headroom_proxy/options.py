@@ -35,12 +35,11 @@ def read(options: optmanager.OptManager) -> Settings:
 
 def misspelt(deferred: Iterable[str]) -> list[str]:
     """A line for each option of ours that nobody declared."""
-    known = [PREFIX + name for name in Settings.model_fields]
     lines = []
     for name in deferred:
         if name.startswith(PREFIX):
-            near = difflib.get_close_matches(name, known, n=1)
-            lines.append(f"{name}: no such option" + (f"; did you mean {near[0]}?" if near else ""))
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), Settings.model_fields, n=1)
+            lines.append(f"{name}: no such option" + (f"; did you mean {PREFIX}{near[0]}?" if near else ""))
     return lines
 
 

@@ -38,12 +38,12 @@ class Pool:
         """A worker's function with these arguments. Raises PoolError after `seconds`, or when it failed twice."""
         try:
             async with asyncio.timeout(seconds):
+                executor = await self._executor_now(None)
                 try:
-                    return await self._submit(task, *args, **kwargs)
+                    return await self._submit(executor, task, *args, **kwargs)
                 except (BrokenProcessPool, ShutdownExecutorError):
-                    logger.warning("Headroom: a worker process died; starting others")
-                    self._executor = None
-                    return await self._submit(task, *args, **kwargs)
+                    executor = await self._executor_now(executor)
+                    return await self._submit(executor, task, *args, **kwargs)
         except TimeoutError as error:
             raise PoolError(f"no result within {seconds} s") from error
         except (BrokenProcessPool, ShutdownExecutorError, OSError) as error:
@@ -64,12 +64,19 @@ class Pool:
         if executor is not None:
             await asyncio.to_thread(executor.shutdown, wait=True, kill_workers=True)
 
-    async def _submit[**P, T](self, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _executor_now(self, broken: ProcessPoolExecutor | None) -> ProcessPoolExecutor:
+        """The executor, another one in place of `broken`; whoever asks first makes it, the others get the same."""
         async with self._starting:
+            if broken is not None and self._executor is broken:
+                logger.warning("Headroom: a worker process died; starting others")
+                self._executor = None
             if self._executor is None:
                 self._executor = ProcessPoolExecutor(
                     max_workers=self._workers, timeout=_IDLE_SECONDS, initializer=worker.start, initargs=(os.getpid(),)
                 )
-            # Submitting may start processes, which blocks for some milliseconds.
-            future = await asyncio.to_thread(self._executor.submit, task, *args, **kwargs)
+            return self._executor
+
+    async def _submit[**P, T](self, executor: ProcessPoolExecutor, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        # Submitting may start processes, which blocks for some milliseconds.
+        future = await asyncio.to_thread(executor.submit, task, *args, **kwargs)
         return await asyncio.wrap_future(future)

@@ -41,8 +41,9 @@ class Rewriter:
             return plan_for(provider, request, settings, self._memory.events)
         try:
             return await self._pool.run(SECONDS, worker.plan_large, request, settings)
-        except PoolError as error:
-            return Plan(None, reason=Skipped(Reason.DEADLINE, str(error)))
+        except PoolError:
+            # What earlier requests had rewritten must leave rewritten; only new decisions may be late.
+            return plan_for(provider, request, settings, self._memory.events)
 
     async def rewrite(self, request: RawRequest, planned: Plan, settings: Settings) -> CompressionResult:
         """The request with all decisions spliced in."""

@@ -32,6 +32,7 @@ class UsageTap:
     """mitmproxy's stream callable: returns each chunk as it is. `events()` gives what was found, at any time."""
 
     def __init__(self, content_type: str, coding: str) -> None:
+        content_type = content_type.lower()
         self._lines = "event-stream" in content_type or "ndjson" in content_type
         self._decode: _Decoder | None = _decoder(coding) if self._lines or "json" in content_type else None
         self._rest = bytearray()

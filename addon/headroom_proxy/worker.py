@@ -64,25 +64,22 @@ def count_all(texts: Sequence[str | bytes]) -> tuple[list[int], bool]:
 
 
 def message_text(message: bytes) -> str:
-    """The texts, names and numbers of a JSON value, a line each; the raw text of one that orjson refuses."""
+    """The texts and numbers of a JSON value, a line each; the raw text of one that orjson refuses."""
     try:
         value = orjson.loads(message)
     except orjson.JSONDecodeError:
         return message.decode("utf-8", "replace")
     found: list[str] = []
-    _collect(value, found)
+    # No recursion: a tool call's arguments may be nested deeper than Python's stack.
+    waiting: list[object] = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, dict):
+            waiting += [inner for name, inner in reversed(one.items()) if name not in _NO_TEXT]
+        elif isinstance(one, list):
+            waiting += reversed(one)
+        elif one is not None:
+            found.append(str(one))
     return "\n".join(found)
-
-
-def _collect(value: object, found: list[str]) -> None:
-    if isinstance(value, str):
-        found.append(value)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if name not in _NO_TEXT:
-                _collect(inner, found)
-    elif isinstance(value, list):
-        for inner in value:
-            _collect(inner, found)
-    elif value is not None:
-        found.append(str(value))

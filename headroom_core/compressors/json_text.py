@@ -32,18 +32,12 @@ class JsonLines:
     def fit(self, text: str, ask: Ask) -> float:
         """0.95 where the first lines are objects, one each."""
         del ask
-        head = [line for line in text[:4000].split("\n")[:4] if line.strip()]
-        return 0.95 if len(head) >= _MIN_LINES and all(line[:1] == "{" and line.rstrip()[-1:] == "}" for line in head[:_MIN_LINES]) else 0.0
+        head = text.split("\n", _MIN_LINES)[:_MIN_LINES]
+        return 0.95 if len(head) == _MIN_LINES and all(line[:1] == "{" and line.rstrip()[-1:] == "}" for line in head) else 0.0
 
     def compress(self, text: str, ask: Ask, settings: Settings, content_id: str) -> Rewritten | Skipped:
-        """One table of all lines; lines that are no objects stand in it as they are, if they are JSON."""
-        values: list[Value] = []
-        try:
-            for line in text.split("\n"):
-                if line.strip():
-                    values.append(parse(line))
-        except NotExactError as error:
-            return Skipped(Reason.NO_COMPRESSOR_FITS, str(error)[:100])
+        """One table of all lines; a line that is no object stands in it by itself."""
+        values = [_value(line) for line in text.split("\n") if line.strip()]
         collection = from_list(values)
         if collection is None or collection.kind is not Kind.RECORDS:
             return Skipped(Reason.NO_COMPRESSOR_FITS, "lines of different shapes")
@@ -76,6 +70,14 @@ class JsonAmongText:
         body = "".join(pieces)
         tables = "\n".join(part.text for part in parts)
         return Rewritten(f"{head}\n{body}\n{tables}", self.name, total == kept, total, kept)
+
+
+def _value(line: str) -> Value:
+    """A line's value; a line that is no JSON, such as one that was cut off, as a text."""
+    try:
+        return parse(line)
+    except NotExactError:
+        return line
 
 
 def _pieces(text: str) -> tuple[list[str], list[Collection]]:

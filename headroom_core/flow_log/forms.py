@@ -18,11 +18,10 @@ _HOUR = 3600
 _OBJECT_BYTES = 400
 
 FORM_COLUMNS = (
-    "key, content_id, result, reason, detail, text, compressor, lossless, items_total, items_kept, "
-    "tokens_before, tokens_after, size, created_at, last_used_at"
+    "key, content_id, result, reason, detail, text, compressor, lossless, items_total, items_kept, size, created_at, last_used_at"
 )
 _INSERT_FORM = f"""
-    INSERT INTO forms ({FORM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO forms ({FORM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)
 """  # noqa: S608  # constants only
 _INSERT_ORIGINAL = """
@@ -45,8 +44,6 @@ class StoredForm:
     content_id: str
     original: str | None
     """None where the result is Skipped: the text left as it came, and the client still has it."""
-    tokens_before: int
-    tokens_after: int
 
     def memory(self) -> int:
         """About the bytes that this holds in memory."""
@@ -86,7 +83,7 @@ def result_from_row(row: sqlite3.Row) -> Rewritten | Skipped:
     return Rewritten(unpack(row["text"]), row["compressor"], bool(row["lossless"]), row["items_total"], row["items_kept"])
 
 
-def _form_row(form: StoredForm, second: int) -> tuple[bytes, str, str, str, str, bytes, str, int, int, int, int, int, int, int, int]:
+def _form_row(form: StoredForm, second: int) -> tuple[bytes, str, str, str, str, bytes, str, int, int, int, int, int, int]:
     result = form.result
     if isinstance(result, Rewritten):
         facts = ("rewritten", "", "", pack(result.text), short_text(result.compressor), int(result.lossless))
@@ -94,8 +91,7 @@ def _form_row(form: StoredForm, second: int) -> tuple[bytes, str, str, str, str,
     else:
         facts = ("skipped", result.reason.value, short_text(result.detail), b"", "", 0)
         items = (0, 0)
-    tokens = (whole(form.tokens_before), whole(form.tokens_after))
-    return form.key, short_text(form.content_id), *facts, *items, *tokens, len(facts[3]), second, second
+    return form.key, short_text(form.content_id), *facts, *items, len(facts[3]), second, second
 
 
 def forms_by_key(connection: sqlite3.Connection, keys: Sequence[bytes]) -> list[sqlite3.Row]:

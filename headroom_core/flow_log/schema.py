@@ -109,8 +109,6 @@ def _forms(db: Database) -> None:
         "lossless": int,
         "items_total": int,
         "items_kept": int,
-        "tokens_before": int,
-        "tokens_after": int,
         "size": int,
         "created_at": int,
         "last_used_at": int,

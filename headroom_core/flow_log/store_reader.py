@@ -76,7 +76,7 @@ def _stored_form(connection: sqlite3.Connection, row: sqlite3.Row) -> StoredForm
         original = _original(connection, row["content_id"]) if isinstance(result, Rewritten) else None
     except (ValueError, StoreError):
         return None
-    return StoredForm(row["key"], result, row["content_id"], original, row["tokens_before"], row["tokens_after"])
+    return StoredForm(row["key"], result, row["content_id"], original)
 
 
 def _original(connection: sqlite3.Connection, content_id: str) -> str | None:

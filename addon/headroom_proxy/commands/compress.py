@@ -39,7 +39,7 @@ def compress(host: str, path: str, settings: Settings) -> None:
 
 def _keep_originals(result: CompressionResult, settings: Settings) -> None:
     forms = [
-        StoredForm(outcome.key, outcome.result, outcome.content_id, original_text(result.original, outcome.output), 0, 0)
+        StoredForm(outcome.key, outcome.result, outcome.content_id, original_text(result.original, outcome.output))
         for outcome in result.outcomes
         if isinstance(outcome.result, Rewritten)
     ]

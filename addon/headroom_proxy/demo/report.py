@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import statistics
+import sysconfig
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console, Group
@@ -50,7 +52,7 @@ def introduce(console: Console, recording: Recording) -> None:
     )
     upstream = (
         "The local upstream stands in for the provider: the same API, a real prompt cache, but no model; its replies are part of the"
-        " recording. No key, no network."
+        " recording, and its first answer takes 1.5 s, as a model's might. No key, no network."
     )
     asks = Text.assemble(("The person asks: ", "bold"), (recording.asks[0], "italic"))
     console.print(Panel(Group(story, "", way, "", upstream, "", asks), title="headroom demo", title_align="left", box=box.ROUNDED))
@@ -64,7 +66,7 @@ def report(console: Console, result: DemoResult) -> None:
             console.print(_requests(f"{title}, {MODELS[provider]}, streamed", rows))
     console.print(_legend(result.requests))
     console.print(_outputs(result.outputs))
-    _sample(console, result.sample)
+    _sample(console, result.sample, result.asked)
     console.print(_checks(result.checks))
     _conclude(console, result)
 
@@ -93,13 +95,14 @@ def _legend(rows: Sequence[RequestResult]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), style="dim")
     if not rows:
         return table
-    held = sorted(row.overhead_ms for row in rows)
+    held = [row.overhead_ms for row in rows]
+    most = max(rows, key=lambda row: row.overhead_ms)
     estimated = "" if all(row.tokens_exact for row in rows) else ", estimated by length: no vocabulary was found"
     table.add_row("tokens", f"the whole request as the agent sent it (o200k_base{estimated})")
     table.add_row("sent", "what left the proxy; history is sent again with each request")
     cached = "read from the prompt cache, which providers bill at about a tenth: the upstream's own count, and its share of the prompt"
     table.add_row("cached", cached)
-    times = f"median {statistics.median(held):.1f} ms, most {held[-1]:.1f} ms"
+    times = f"median {statistics.median(held):.1f} ms, most {most.overhead_ms:.1f} ms ({_NEW.get(most.new, most.new)})"
     table.add_row("added", f"time the addon held the request: {times}; without mitmproxy's own 2 ms or so")
     return table
 
@@ -129,11 +132,11 @@ def _how(output: OutputResult) -> Text:
     return Text(f"{output.compressor.replace('_', ' ')}, lossless")
 
 
-def _sample(console: Console, sample: Sequence[str]) -> None:
+def _sample(console: Console, sample: Sequence[str], asked: str) -> None:
     """What the upstream got in place of the first output, each line cut to the terminal's width."""
-    console.print("[bold]The request log, as the upstream received it[/] [dim](excerpt)[/]")
+    console.print("[bold]The request log, as the upstream received it[/] [dim](excerpt; bold: the record asked about)[/]")
     for line in sample:
-        console.print(Text(f"  {line}", no_wrap=True, overflow="ellipsis"))
+        console.print(Text(f"  {line}", style="bold" if asked in line else ""), no_wrap=True, overflow="ellipsis")
     console.print()
 
 
@@ -165,9 +168,13 @@ def _conclude(console: Console, result: DemoResult) -> None:
 
 
 def _headroom() -> str:
-    """The command as it can be typed here."""
-    script = addon_script().parent.parent / "scripts" / "headroom"
-    return "headroom" if shutil.which("headroom") or not script.exists() else str(script)
+    """The command as it can be typed here: a `headroom` on PATH may be another program's."""
+    installed = Path(sysconfig.get_path("scripts")) / "headroom"
+    on_path = shutil.which("headroom")
+    if on_path and Path(on_path).resolve() == installed.resolve():
+        return "headroom"
+    checkout = addon_script().parent.parent / "scripts" / "headroom"
+    return str(checkout if checkout.exists() else installed)
 
 
 def _cached(row: RequestResult) -> str:

@@ -63,6 +63,8 @@ class DemoResult(_Result):
     checks: list[Check]
     sample: list[str]
     """Lines of the first tool output as the upstream received it: its beginning, the asked record, what stands for the rest."""
+    asked: str
+    """What names the record in it."""
     folder: str
     data_dir: str
     proxy_command: list[str]

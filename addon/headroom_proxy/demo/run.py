@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,11 +20,12 @@ from headroom_proxy.demo.proxy_process import ProxyProcess, clean_environment
 from headroom_proxy.demo.recording import Recording, load
 from headroom_proxy.demo.result import AgentLine, Check, DemoResult, OutputResult, RequestResult
 from headroom_proxy.demo.wire import HOSTS, sent_to
-from headroom_proxy.local_upstream import LocalUpstream, Providers, Script
+from headroom_proxy.local_upstream import Answer, LocalUpstream, Providers, Received, Script
 
 type Progress = Callable[[str, int, int], None]
 """Called with what happens now, and how many requests of how many are done."""
 
+FIRST_ANSWER_SECONDS = 1.5
 _ENOUGH = 1000
 _AGENT_SECONDS = 25.0
 
@@ -41,7 +43,7 @@ def run(folder: Path, progress: Progress, mitmdump_args: Sequence[str] = ()) -> 
     progress("starting the local upstream and mitmdump", 0, total)
     with (
         TemporaryDirectory(prefix="headroom-demo-keys-") as keys,
-        LocalUpstream(list(HOSTS.values()), Path(keys) / "upstream", Providers(Script(recording.replies))) as upstream,
+        LocalUpstream(list(HOSTS.values()), Path(keys) / "upstream", _Unhurried(Providers(Script(recording.replies)))) as upstream,
     ):
         with ProxyProcess(folder, Path(keys) / "proxy", upstream, mitmdump_args) as proxy:
             for provider in HOSTS:
@@ -62,10 +64,24 @@ def run(folder: Path, progress: Progress, mitmdump_args: Sequence[str] = ()) -> 
         outputs=outputs,
         checks=checks,
         sample=sample(evidence),
+        asked=str(recording.asked[0].record[recording.asked[0].key]),
         folder=str(folder),
         data_dir=str(proxy.data),
         proxy_command=proxy.command,
     )
+
+
+class _Unhurried:
+    """The first answer takes FIRST_ANSWER_SECONDS, as a model's would at least: time in which the addon starts its workers."""
+
+    def __init__(self, answer: Callable[[Received], Answer]) -> None:
+        self._answer = answer
+        self._pause = FIRST_ANSWER_SECONDS
+
+    def __call__(self, received: Received) -> Answer:
+        pause, self._pause = self._pause, 0.0
+        answer = self._answer(received)
+        return replace(answer, chunks=(pause, *answer.chunks)) if pause else answer
 
 
 def _agent(provider: str, proxy: ProxyProcess) -> Iterator[AgentLine]:
