@@ -33,6 +33,7 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small"
     TOOL_EXCLUDED = "tool_excluded"
     UNDECODABLE_TEXT = "undecodable_text"
+    FILE_READ = "file_read"
     NO_COMPRESSOR_FITS = "no_compressor_fits"
     NOT_SMALLER = "not_smaller"
     ALREADY_REWRITTEN = "already_rewritten"

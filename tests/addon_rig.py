@@ -12,7 +12,7 @@ from mitmproxy import connection
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.hooks import Hook
 from mitmproxy.http import Headers, HTTPFlow, Request, Response
-from mitmproxy.proxy.layers.http import HttpRequestHeadersHook, HttpRequestHook, HttpResponseHeadersHook, HttpResponseHook
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpRequestHook, HttpResponseHeadersHook, HttpResponseHook
 from mitmproxy.test import taddons, tflow
 
 from headroom_core.flow_log import StoreReader, open_flow_log, queries
@@ -56,7 +56,13 @@ class Rig:
         await self.context.master.addons.invoke_addon(self.addon, event)
 
     async def answer(
-        self, flow: HTTPFlow, chunks: Iterable[bytes] = (b"{}",), *, status: int = 200, content_type: str = "application/json", coding: str = ""
+        self,
+        flow: HTTPFlow,
+        chunks: Iterable[bytes] = (b"{}",),
+        *,
+        status: int = 200,
+        content_type: str = "application/json",
+        coding: str = "",
     ) -> list[bytes]:
         """The response hooks; returns what the client would get."""
         flow.response = Response.make(status, b"", {"content-type": content_type, **({"content-encoding": coding} if coding else {})})
@@ -100,7 +106,7 @@ def make_rig(directory: Path, given: Iterable[str] = (), **options: object) -> R
     return Rig(made, context, directory)
 
 
-def request_flow(
+def request_flow(  # noqa: PLR0913  # a request has that many parts
     body: bytes,
     *,
     host: str = ANTHROPIC,
@@ -124,7 +130,15 @@ def request_flow(
     return flow
 
 
-def listener_flow(body: bytes, path: str, *, host: str = "127.0.0.1", port: int = LISTENER, headers: dict[str, str] | None = None, method: str = "POST") -> HTTPFlow:
+def listener_flow(  # noqa: PLR0913  # a request has that many parts
+    body: bytes,
+    path: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = LISTENER,
+    headers: dict[str, str] | None = None,
+    method: str = "POST",
+) -> HTTPFlow:
     """A request in origin form to the proxy's own port, as a base-URL client sends it."""
     flow = request_flow(body, host=host, path=path, headers={"host": f"{host}:{port}", **(headers or {})}, method=method)
     flow.request.scheme = "http"

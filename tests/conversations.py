@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ SHORT_TEXT = st.text(_CHARACTERS, max_size=30)
 def records(seed: int, count: int, fields: int) -> list[dict[str, Any]]:
     """Records of one shape with ids, words, numbers in odd spellings, and something that is the same in all."""
     dice = random.Random(seed)
-    makers = [
+    makers: list[Callable[[], Any]] = [
         lambda: dice.choice(_WORDS),
         lambda: Spelled(dice.choice(["1.10", "1E400", "-0", "12345678901234567890", "0.5", "7"])),
         lambda: f"https://example.org/{dice.randrange(10**6)}/{dice.choice(_WORDS)}",
@@ -143,7 +143,9 @@ OUTPUT_TEXTS = st.one_of(
 HUMAN_TEXTS = st.one_of(
     SHORT_TEXT,
     st.integers(0, 50).map(surely_rewritten),
-    st.sampled_from(["which one is broken?", "<system-reminder>today is Monday</system-reminder>", "see \ud83d", "", "record 17", "x" * 5000]),
+    st.sampled_from(
+        ["which one is broken?", "<system-reminder>today is Monday</system-reminder>", "see \ud83d", "", "record 17", "x" * 5000]
+    ),
 )
 TOOL_NAMES = st.sampled_from(["Bash", "Read", "search", "mcp__db__query"])
 
@@ -193,7 +195,11 @@ def _envelope(draw: st.DrawFn, wire: str, style: Style) -> tuple[str, str]:
     # A lone surrogate anywhere sends the whole body another way through the decoder.
     says = draw(st.sampled_from(["runs", "runs \ud800", "runs 😀"]))
     before.append(("tools", [{"name": "Bash", "description": says, "input_schema": {"type": "object", "required": []}}]))
-    after = draw(st.lists(st.sampled_from([("stream", True), ("max_tokens", number), ("metadata", {"user_id": "u/\u00e9"}), ("n", None)]), max_size=3))
+    after = draw(
+        st.lists(
+            st.sampled_from([("stream", True), ("max_tokens", number), ("metadata", {"user_id": "u/\u00e9"}), ("n", None)]), max_size=3
+        )
+    )
     between = style.comma
     head = "{" + style.inside + "".join(f"{write(name, style)}{style.colon}{write(value, style)}{between}" for name, value in before)
     head += f'"messages"{style.colon}[{style.inside}'
@@ -248,21 +254,29 @@ class _Maker:
         return f"toolu_{self._calls:03d}"
 
 
+type Block = dict[str, Any]
+
+_IMAGE: Block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
+
+
 class _AnthropicMaker(_Maker):
     def human(self, text: str) -> None:
         if self.draw(st.booleans()):
             self.add({"role": "user", "content": text}, {"role": "user", "content": text})
             return
-        image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
-        document = {"type": "document", "title": "t", "source": {"type": "text", "media_type": "text/plain", "data": surely_rewritten(9)}}
-        others = self.draw(st.lists(st.sampled_from([image, document, {"type": "text", "text": "also"}]), max_size=2))
+        document: Block = {
+            "type": "document",
+            "title": "t",
+            "source": {"type": "text", "media_type": "text/plain", "data": surely_rewritten(9)},
+        }
+        others = self.draw(st.lists(st.sampled_from([_IMAGE, document, {"type": "text", "text": "also"}]), max_size=2))
         self.blocks("user", [{"type": "text", "text": text}, *others])
 
     def model(self, calls: list[tuple[str, str]]) -> None:
-        thinking = {"type": "thinking", "thinking": surely_rewritten(5), "signature": "EqQB/+=="}
-        said = {"type": "text", "text": self.draw(HUMAN_TEXTS), "citations": None}
+        thinking: Block = {"type": "thinking", "thinking": surely_rewritten(5), "signature": "EqQB/+=="}
+        said: Block = {"type": "text", "text": self.draw(HUMAN_TEXTS), "citations": None}
         begin = self.draw(st.lists(st.sampled_from([thinking, {"type": "redacted_thinking", "data": "sealed"}, said]), max_size=2))
-        uses = [{"type": "tool_use", "id": identity, "name": name, "input": self.arguments()} for identity, name in calls]
+        uses: list[Block] = [{"type": "tool_use", "id": identity, "name": name, "input": self.arguments()} for identity, name in calls]
         self.blocks("assistant", [*begin, *uses] or [said])
 
     def results(self, answers: list[tuple[str, str, bool]]) -> None:
@@ -283,7 +297,6 @@ class _AnthropicMaker(_Maker):
         self.add({"role": role, "content": blocks}, {"role": role, "content": marked}, outputs)
 
     def _content(self, text: str) -> tuple[Any, list[tuple[Path, str]]]:
-        image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
         shapes = ["text", "text", "blocks", "two", "image", "odd"]
         match self.draw(st.sampled_from(shapes if text in SURELY_REWRITTEN else [*shapes, "none"])):
             case "text":
@@ -292,9 +305,9 @@ class _AnthropicMaker(_Maker):
                 return [{"type": "text", "text": text}], [((0, "text"), text)]
             case "two":
                 more = self.draw(OUTPUT_TEXTS)
-                return [{"type": "text", "text": text}, image, {"type": "text", "text": more}], [((0, "text"), text), ((2, "text"), more)]
+                return [{"type": "text", "text": text}, _IMAGE, {"type": "text", "text": more}], [((0, "text"), text), ((2, "text"), more)]
             case "image":
-                return [image, {"type": "text", "text": text, "cache_control": CACHE_MARK}], [((1, "text"), text)]
+                return [_IMAGE, {"type": "text", "text": text, "cache_control": CACHE_MARK}], [((1, "text"), text)]
             case "none":
                 return None, []
             case _:

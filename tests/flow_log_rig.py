@@ -100,7 +100,7 @@ def noise(size: int, seed: int = 0) -> str:
 
 def form(number: int = 1, text: str = "a form", original: str | None = "an original", **changes: Any) -> StoredForm:
     """A rewritten form with a key and a content id of its own for each number."""
-    made = StoredForm(key(number), Rewritten(text, "json_records", lossless=True), f"{number:012x}", original, 100, 20)
+    made = StoredForm(key(number), Rewritten(text, "json_records", lossless=True), f"{number:012x}", original)
     return replace(made, **changes)
 
 

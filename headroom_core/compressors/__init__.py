@@ -9,6 +9,7 @@ from typing import Protocol
 
 from headroom_core.compressors.json_records import JsonRecords
 from headroom_core.compressors.json_text import JsonAmongText, JsonLines
+from headroom_core.compressors.text_tables import TextTable
 from headroom_core.model import Ask, Rewritten, Skipped
 from headroom_core.settings import Settings
 
@@ -27,4 +28,4 @@ class Compressor(Protocol):
         """The text's new form, or why there is none. Pure; linear in the text."""
 
 
-COMPRESSORS: tuple[Compressor, ...] = (JsonRecords(), JsonLines(), JsonAmongText())
+COMPRESSORS: tuple[Compressor, ...] = (JsonRecords(), JsonLines(), JsonAmongText(), TextTable())

@@ -89,7 +89,7 @@ def _cut(value: str) -> int:
     if _is_dated(value):
         return 11
     at = value.rfind("/", 0, -1) + 1
-    return at if at >= _MIN_BEGINNING else 0
+    return at if at >= _MIN_BEGINNING and " " not in value[:at] else 0
 
 
 def _is_dated(value: str) -> bool:

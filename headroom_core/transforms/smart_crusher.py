@@ -7,6 +7,7 @@ own mark is never rewritten again.
 from __future__ import annotations
 
 from headroom_core.compressors import COMPRESSORS
+from headroom_core.compressors.file_reads import is_file_read
 from headroom_core.compressors.notes import MARK
 from headroom_core.model import Ask, Reason, Rewritten, Skipped
 from headroom_core.settings import Settings
@@ -20,6 +21,8 @@ def crush(text: str, ask: Ask, settings: Settings, content_id: str) -> Rewritten
     """The new form of `text`, or why it has none. A pure function of its arguments."""
     if MARK in text[:4000]:
         return Skipped(Reason.ALREADY_REWRITTEN)
+    if is_file_read(ask):
+        return Skipped(Reason.FILE_READ)
     fits = sorted(((compressor.fit(text, ask), -index) for index, compressor in enumerate(COMPRESSORS)), reverse=True)
     refused = Skipped(Reason.NO_COMPRESSOR_FITS)
     for fit, index in fits:

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import trustme
+from headroom_proxy.local_upstream.certificates import make_server_context
 
 HOST = "api.anthropic.com"
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -132,9 +132,8 @@ class _Tunnel(asyncio.Protocol):
             responder.attach(secured)
 
 
-async def _serve(certificate: str) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+async def _serve(folder: str) -> None:
+    context, _ = make_server_context([HOST], Path(folder))
     context.set_alpn_protocols(["http/1.1"])
     server = await asyncio.get_running_loop().create_server(lambda: _Tunnel(context), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -145,12 +144,8 @@ class Upstream:
     """The upstream's process, with a certificate of its own CA."""
 
     def __init__(self, folder: Path) -> None:
-        authority = trustme.CA()
         self.ca_file = folder / "upstream-ca.pem"
-        authority.cert_pem.write_to_path(str(self.ca_file))
-        certificate = folder / "upstream.pem"
-        authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(certificate))
-        self._process = subprocess.Popen([sys.executable, __file__, str(certificate)], stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([sys.executable, __file__, str(folder)], stdout=subprocess.PIPE, text=True)
         self.port = int(self._process.stdout.readline()) if self._process.stdout else 0
         """Of a proxy that answers CONNECT itself."""
 

@@ -11,7 +11,7 @@ from conversations import WIRES, surely_rewritten
 
 from headroom_core import Settings, compress
 from headroom_core.bounded_cache import BoundedCache
-from headroom_core.model import Job, Outcome, RawRequest, Reason, Rewritten, Skipped
+from headroom_core.model import Ask, Job, Outcome, RawRequest, Reason, Rewritten, Skipped
 from headroom_core.pipeline import Decision, Memory, assemble, decide, jobs, original_text, plan, sent_text, undecided
 from headroom_core.providers import EventCache
 from headroom_core.tokens import counter
@@ -101,7 +101,7 @@ def test_a_request_that_is_left_alone_says_why(raw: bytes, host: str, path: str,
         pytest.param(body(LONG, calls=False), Settings(), Reason.NO_CALL, id="no-call"),
         pytest.param(body("x" * 100), Settings(), Reason.TOO_SMALL, id="too-small"),
         pytest.param(body(LONG), Settings(min_tokens_to_crush=100_000), Reason.TOO_SMALL, id="too-small-by-setting"),
-        pytest.param(body(LONG), Settings(tools={"search": {"skip_compression": True}}), Reason.TOOL_EXCLUDED, id="excluded"),  # type: ignore[dict-item]
+        pytest.param(body(LONG), Settings(tools={"search": {"skip_compression": True}}), Reason.TOOL_EXCLUDED, id="excluded"),
         pytest.param(body("prose. " * 500), Settings(), Reason.NO_COMPRESSOR_FITS, id="prose"),
         pytest.param(body(f'["{"x" * 3000}"]'), Settings(), Reason.NOT_SMALLER, id="not-smaller"),
         pytest.param(body(f"[headroom: {LONG}"), Settings(), Reason.ALREADY_REWRITTEN, id="already"),
@@ -128,7 +128,7 @@ def test_level_of_a_tool_comes_from_its_profile() -> None:
     many = json.dumps([{"id": number, "score": number % 7, "text": f"entry number {number * 7919 % 1000}"} for number in range(1000)])
 
     general = outcomes(body(many))[0].result
-    profiled = outcomes(body(many), Settings(tools={"search": {"level": "lossless"}}))[0].result  # type: ignore[dict-item]
+    profiled = outcomes(body(many), Settings(tools={"search": {"level": "lossless"}}))[0].result
     lossless = outcomes(body(many), Settings(level="lossless"))[0].result
 
     assert isinstance(general, Rewritten)
@@ -274,14 +274,8 @@ def test_an_output_nobody_decided_stays() -> None:
 
 
 def test_a_literal_that_is_no_text_is_skipped() -> None:
-    job = Job(b"k", b'"\xff"', outcomes_ask(), "id")
+    job = Job(b"k", b'"\xff"', Ask(), "id")
     assert decide(job, Settings()) == Skipped(Reason.UNDECODABLE_TEXT)
-
-
-def outcomes_ask() -> Any:
-    from headroom_core.model import Ask
-
-    return Ask("", "search", "{}")
 
 
 def test_memory_is_bounded() -> None:
@@ -316,7 +310,9 @@ def test_golden_request(name: str, update_golden: bool) -> None:
 def _line(raw: bytes, outcome: Outcome) -> str:
     output, result = outcome.output, outcome.result
     tool = output.call.name if output.call else "-"
-    what = f"{result.compressor}, {len(original_text(raw, output))} to {len(result.text)}" if isinstance(result, Rewritten) else result.reason
+    what = (
+        f"{result.compressor}, {len(original_text(raw, output))} to {len(result.text)}" if isinstance(result, Rewritten) else result.reason
+    )
     return f"{'.'.join(map(str, output.path))} | {tool} | {output.query[:60]!r} | {outcome.key.hex()} | {what}"
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import decoders
 import pytest
 from conversations import CACHE_MARK, ODD_MESSAGES, SURELY_REWRITTEN, WIRES, Conversation, conversations, surely_rewritten
-from hypothesis import HealthCheck, assume, given, settings as hypothesis_settings, strategies as st
+from hypothesis import HealthCheck, assume, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from json_writing import Members, leaves, literal_at, read
 
 from headroom_core import CompressionResult, Settings, compress, pipeline
@@ -32,7 +34,7 @@ SETTINGS = st.sampled_from([
     Settings(level="lossless"),
     Settings(min_tokens_to_crush=10),
     Settings(min_tokens_to_crush=10, max_items_after_crush=5, first_items=1, last_items=1),
-    Settings(tools={"Bash": {"level": "lossless"}, "Read": {"skip_compression": True}}),  # type: ignore[dict-item]  # as a user gives it
+    Settings(tools={"Bash": {"level": "lossless"}, "Read": {"skip_compression": True}}),
 ])  # fmt: skip
 ANTHROPIC = conversations(wire="anthropic")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headroom_core.splice import Edit, splice
 
-BODY = "{\"a\": \"é😀\", \"b\" : 1.10}".encode()
+BODY = '{"a": "é😀", "b" : 1.10}'.encode()
 
 
 def test_no_edits_give_the_very_same_object() -> None:

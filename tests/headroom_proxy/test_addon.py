@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from addon_rig import LISTENER, Rig, Start, listener_flow, make_rig, request_flo
 from conversations import surely_rewritten
 from mitmproxy import exceptions
 from mitmproxy.http import HTTPFlow, Response
-from mitmproxy.proxy.layers.http import HttpErrorHook, HttpRequestHeadersHook, HttpResponseHeadersHook
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook, HttpResponseHeadersHook
 from mitmproxy.proxy.layers.websocket import WebsocketMessageHook
 from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
@@ -22,8 +21,10 @@ from wsproto.frame_protocol import Opcode
 
 from headroom_core import compress
 from headroom_core.model import Reason, Rewritten, Skipped
+from headroom_core.pipeline import decide
 from headroom_core.settings import Settings
-from headroom_proxy import addon as addon_module, bodies, rewriter, views, worker
+from headroom_proxy import addon as addon_module
+from headroom_proxy import bodies, rewriter, views, worker
 from headroom_proxy.ledger import Ledger
 
 LONG = surely_rewritten(1)
@@ -162,7 +163,7 @@ async def test_a_host_of_the_user(start: Start) -> None:
 
 async def test_the_same_output_is_decided_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bytes] = []
-    real = worker.decide
+    real = decide
 
     def counted(job: Any, settings: Settings) -> Any:
         asked.append(job.key)
@@ -367,7 +368,7 @@ FAILURES = [
 
 @pytest.mark.parametrize("coding", ["", "gzip"])
 @pytest.mark.parametrize(("module", "name", "broken"), FAILURES)
-async def test_whatever_breaks_the_request_leaves_as_it_came(
+async def test_whatever_breaks_the_request_leaves_as_it_came(  # noqa: PLR0913, PLR0917  # by parametrize
     rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, module: Any, name: str, broken: Any, coding: str
 ) -> None:
     flow = request_flow(BODY, coding=coding)
@@ -399,7 +400,7 @@ async def test_what_broke_is_in_the_flow_log(rig: Rig, monkeypatch: pytest.Monke
 
 
 async def test_a_compressor_that_breaks_costs_one_output_only(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = worker.decide
+    real = decide
 
     def picky(job: Any, settings: Settings) -> Any:
         if b"1000" in job.literal:
@@ -429,6 +430,8 @@ async def test_accounting_that_breaks_costs_nothing(rig: Rig, monkeypatch: pytes
     assert content(flow) == EXPECTED
     assert record.changed
     assert not record.tokens_exact
+    # The text that left may name the original: it must be there whatever became of the counts.
+    assert rig.store.original(record.outputs[0].content_id) == LONG
 
 
 async def test_a_data_folder_that_cannot_be_made_costs_nothing(start: Start, tmp_path: Path) -> None:
@@ -455,10 +458,13 @@ async def test_the_client_that_gives_up_leaves_nothing_behind(rig: Rig) -> None:
 # Responses and the flow log
 
 STREAM = [
-    b'event: message_start\ndata: {"type":"message_start","message":{"model":"m-1","usage":{"input_tokens":3,'
-    b'"cache_read_input_tokens":2000,"cache_creation_input_tokens":100,"output_tokens":1}}}\n\n',
+    (
+        b'event: message_start\ndata: {"type":"message_start","message":{"model":"m-1","usage":{"input_tokens":3,'
+        b'"cache_read_input_tokens":2000,"cache_creation_input_tokens":100,"output_tokens":1}}}\n\n'
+    ),
     b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"hi"}}\n\n',
-    b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":42}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n',
+    b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":42}}\n\n',
+    b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
 ]
 
 
@@ -487,7 +493,12 @@ async def test_the_row_of_a_request(rig: Rig) -> None:
     assert record.outputs_total == 2
     assert record.outputs_rewritten == 1
     first, second = record.outputs
-    assert (first.tool, first.position, first.result, first.compressor) == ("search", "messages.2.content.0.content", "rewritten", "json_records")
+    assert (first.tool, first.position, first.result, first.compressor) == (
+        "search",
+        "messages.2.content.0.content",
+        "rewritten",
+        "json_records",
+    )
     assert (second.result, second.reason) == ("skipped", Reason.TOO_SMALL)
     assert record.tokens_before - record.tokens_after == first.tokens_before - first.tokens_after > 0
     assert 0 < record.overhead_ms < 10_000
@@ -650,9 +661,17 @@ async def test_a_proxied_request_to_another_port_is_not_ours(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["headroom_level=Lossless", "headroom_min_tokens_to_crush=many", "headroom_hosts=llm.example.com", "headroom_tools={", "headroom_flow_log=maybe"],
+    [
+        "headroom_level=Lossless",
+        "headroom_min_tokens_to_crush=many",
+        "headroom_hosts=llm.example.com",
+        "headroom_tools={",
+        "headroom_flow_log=maybe",
+    ],
 )
-async def test_a_bad_option_ends_the_start_with_one_line_that_names_it(given: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bad_option_ends_the_start_with_one_line_that_names_it(
+    given: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rig = make_rig(tmp_path, [given])
     rig.addon.running()
 
@@ -736,7 +755,5 @@ async def test_files_are_for_their_owner_only(rig: Rig) -> None:
     flow = await rig.send(request_flow(BODY))
     await rig.answer(flow)
     await rig.settled()
-    modes = {path.name: oct(os.stat(path).st_mode & 0o777) for path in [rig.directory, *rig.directory.iterdir()]}
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in [rig.directory, *rig.directory.iterdir()]}
     assert set(modes.values()) == {"0o700", "0o600"}
-
-

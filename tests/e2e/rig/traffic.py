@@ -108,7 +108,7 @@ def anthropic_bytes(result_literal: bytes, *, extra: bytes = b"", before: bytes 
         [
             b'{ "model":"claude-sonnet-4-6",\t"max_tokens" : 100,\r\n "temperature": 1.10,',
             extra,
-            b'"messages":[{"role":"user","content":"Best score of %d? caf\\u00e9 \\/ \xf0\x9f\x8c\xb2"},' % next(_questions),
+            b'"messages":[{"role":"user","content":"Best score, asks %s? caf\\u00e9 \\/ \xf0\x9f\x8c\xb2"},' % _name(),
             b'{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"c2ln\\u003d"},',
             b'{"type":"tool_use","id":"toolu_1","name":"search","input":{"q" :1E2}}]},\n',
             b'{"content":[',
@@ -120,8 +120,16 @@ def anthropic_bytes(result_literal: bytes, *, extra: bytes = b"", before: bytes 
     )
 
 
+def _name() -> bytes:
+    """Another one at each call, without digits: a number in a question is a wish for so many records."""
+    return bytes(ord("a") + int(digit) for digit in str(next(_questions)))
+
+
 def replaced(original: bytes, sent: bytes, result_literal: bytes) -> str:
-    """The text that stands in `sent` in place of the literal; AssertionError unless all bytes around it are those of `original`."""
+    """The text that stands in `sent` in place of the literal.
+
+    AssertionError unless it is shorter, and all bytes around it are those of `original`.
+    """
     start = original.index(result_literal)
     assert original.count(result_literal) == 1
     end = start + len(result_literal)
@@ -130,4 +138,5 @@ def replaced(original: bytes, sent: bytes, result_literal: bytes) -> str:
     assert sent.endswith(rest)
     text = json.loads(sent[start : len(sent) - len(rest)])
     assert isinstance(text, str)
+    assert len(text) < len(json.loads(result_literal))
     return text

@@ -45,7 +45,7 @@ def texts(found: DecodedRequest, body: bytes) -> list[str]:
     [
         pytest.param("plain", {("content",): "plain"}, id="text"),
         pytest.param("", {("content",): ""}, id="empty-text"),
-        pytest.param("é 😀 \" \\ / \n \x00", {("content",): "é 😀 \" \\ / \n \x00"}, id="characters"),
+        pytest.param('é 😀 " \\ / \n \x00', {("content",): 'é 😀 " \\ / \n \x00'}, id="characters"),
         pytest.param([{"type": "text", "text": "a"}], {("content", 0, "text"): "a"}, id="one-block"),
         pytest.param(
             [{"type": "text", "text": "a"}, IMAGE, {"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}}],
@@ -58,8 +58,12 @@ def texts(found: DecodedRequest, body: bytes) -> list[str]:
         pytest.param(17, {}, id="number"),
         pytest.param({"type": "text", "text": "a"}, {}, id="object"),
         pytest.param([1, None, "x", [], {}, {"type": "text"}, {"type": "text", "text": 5}], {}, id="odd-blocks"),
-        pytest.param([{"text": "a"}, {"type": None, "text": "b"}, {"type": "text", "text": "c"}], {("content", 2, "text"): "c"}, id="no-type"),
-        pytest.param([{"type": "document", "source": {"type": "text", "data": "d"}}, {"type": "search_result", "content": []}], {}, id="documents"),
+        pytest.param(
+            [{"text": "a"}, {"type": None, "text": "b"}, {"type": "text", "text": "c"}], {("content", 2, "text"): "c"}, id="no-type"
+        ),
+        pytest.param(
+            [{"type": "document", "source": {"type": "text", "data": "d"}}, {"type": "search_result", "content": []}], {}, id="documents"
+        ),
         pytest.param([{"type": "tool_reference", "tool_name": "x"}], {}, id="tool-reference"),
     ],
 )
@@ -98,7 +102,8 @@ def test_what_is_no_tool_output(message: Any) -> None:
 def test_key_order_blanks_and_escapes_do_not_matter() -> None:
     body = (
         b'\r\n{ "messages" : [\t{"content":[{"name":"Bash","input" : { } ,"id":"t\\u0031","type":"tool_use"}],"role":"assistant"} ,\n'
-        b'{ "content" : [ { "content" : "\\ud83d\\ude00 \\/ \xc3\xa9" , "is_error" : false, "tool_use_id":"t1", "type" : "tool_result" } ] , "role" : "us\\u0065r" } ] } '
+        b'{ "content" : [ { "content" : "\\ud83d\\ude00 \\/ \xc3\xa9" , "is_error" : false, "tool_use_id":"t1", "type" : '
+        b'"tool_result" } ] , "role" : "us\\u0065r" } ] } '
     )
 
     found = decode(body)
@@ -123,7 +128,11 @@ def test_a_key_that_comes_twice_counts_as_its_last() -> None:
 
 @pytest.mark.parametrize("surrogate", ["\\ud83d", "\\uDE00", "\\ud83d\\ud83d\\ude00"])
 def test_a_lone_surrogate_anywhere_moves_nothing(surrogate: str) -> None:
-    clean = b'{"messages":[{"role":"user","content":"\\ud83d\\ude00?"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"Bash","input":{"q":"\\ud83d\\ude01"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"out \\ud83d\\ude02"}]}]'
+    clean = (
+        b'{"messages":[{"role":"user","content":"\\ud83d\\ude00?"},'
+        b'{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"Bash","input":{"q":"\\ud83d\\ude01"}}]},'
+        b'{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"out \\ud83d\\ude02"}]}]'
+    )
     body = clean + b',"metadata":{"note":"' + surrogate.encode() + b'"}}'
 
     found, expected = decode(body), decode(clean + b"}")
@@ -135,7 +144,10 @@ def test_a_lone_surrogate_anywhere_moves_nothing(surrogate: str) -> None:
 
 
 def test_lone_surrogates_in_the_output_itself() -> None:
-    body = b'{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"Bash","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"\\ud800 x \\\\ud800"}]}]}'
+    body = (
+        b'{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"Bash","input":{}}]},'
+        b'{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"\\ud800 x \\\\ud800"}]}]}'
+    )
 
     (output,) = decode(body).outputs
 
@@ -255,7 +267,11 @@ def test_a_conversation_is_named_by_its_first_human_text() -> None:
 @pytest.mark.parametrize(
     ("system", "marked"),
     [
-        pytest.param([{"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330.a1b; cch=00000;"}, {"type": "text", "text": "You"}], True, id="marked"),
+        pytest.param(
+            [{"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330.a1b; cch=00000;"}, {"type": "text", "text": "You"}],
+            True,
+            id="marked",
+        ),
         pytest.param([{"text": "x-anthropic-billing-header: a", "cache_control": None, "type": "text"}], True, id="key-order"),
         pytest.param([{"type": "text", "text": "You"}, {"type": "text", "text": "x-anthropic-billing-header: a"}], False, id="not-first"),
         pytest.param([{"type": "text", "text": "see x-anthropic-billing-header: a"}], False, id="not-at-the-start"),
@@ -323,7 +339,9 @@ DELTA: dict[str, Any] = {"type": "message_delta", "delta": {"stop_reason": "end_
         pytest.param([], Usage(), id="nothing"),
         pytest.param([START["message"]], Usage(12, 4000, 300, 1, model="claude-sonnet-4-6-20260101"), id="json"),
         pytest.param(
-            [START, {"type": "ping"}, DELTA, {"type": "message_stop"}], Usage(12, 4000, 300, 89, model="claude-sonnet-4-6-20260101"), id="stream"
+            [START, {"type": "ping"}, DELTA, {"type": "message_stop"}],
+            Usage(12, 4000, 300, 89, model="claude-sonnet-4-6-20260101"),
+            id="stream",
         ),
         pytest.param(
             [START, {**DELTA, "usage": {"input_tokens": 20, "cache_read_input_tokens": 4100, "output_tokens": 7}}],
@@ -331,9 +349,13 @@ DELTA: dict[str, Any] = {"type": "message_delta", "delta": {"stop_reason": "end_
             id="later-figures-win",
         ),
         pytest.param([START, {**DELTA, "usage": None}], Usage(12, 4000, 300, 1, model="claude-sonnet-4-6-20260101"), id="no-last-figures"),
-        pytest.param([{"model": "m", "usage": {"input_tokens": 0, "output_tokens": 0}}], Usage(0, None, None, 0, model="m"), id="zero-is-reported"),
         pytest.param(
-            [{"model": "m", "usage": {"input_tokens": 1.5, "output_tokens": "7", "cache_read_input_tokens": True}}], Usage(model="m"), id="odd-types"
+            [{"model": "m", "usage": {"input_tokens": 0, "output_tokens": 0}}], Usage(0, None, None, 0, model="m"), id="zero-is-reported"
+        ),
+        pytest.param(
+            [{"model": "m", "usage": {"input_tokens": 1.5, "output_tokens": "7", "cache_read_input_tokens": True}}],
+            Usage(model="m"),
+            id="odd-types",
         ),
         pytest.param([None, 5, "x", [], {"usage": []}, {"message": 5}], Usage(), id="garbage"),
         pytest.param([{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}], Usage(), id="error"),

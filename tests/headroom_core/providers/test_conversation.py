@@ -53,7 +53,9 @@ def test_what_is_remembered_is_bounded() -> None:
     assert 0 < cache.entries.size <= 100_000
 
 
-@pytest.mark.parametrize("note", ["system-reminder", "environment_context", "user_instructions", "command-name", "command-message", "local-command-stdout"])
+@pytest.mark.parametrize(
+    "note", ["system-reminder", "environment_context", "user_instructions", "command-name", "command-message", "local-command-stdout"]
+)
 def test_notes_of_clients_are_nobodys_question(note: str) -> None:
     messages: list[Any] = [
         {"role": "user", "content": "the question"},

@@ -6,14 +6,15 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from json_writing import Style, write
 
 from headroom_core.errors import RequestFormatError
 from headroom_core.model import Reason
 from headroom_core.providers.json_spans import Spans, decode_literal, encode_literal, inner_offset, is_array, is_string, items, part
 
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _MAP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 # Lone surrogates as well: JavaScript clients send them.
@@ -35,7 +36,8 @@ def test_offsets_lead_to_the_values_own_bytes(texts: list[str], style: Style) ->
     body = style.inside.encode() + write([{"k": text} for text in texts], style).encode() + b" "
     spans = Spans(body)
 
-    for raw, literal in zip(spans.decode(_LIST), literals, strict=True):
+    raws = spans.decode(_LIST)
+    for raw, literal in zip(raws, literals, strict=True):
         start = spans.offset(raw)
         inner = part(_MAP, raw)
         assert inner is not None
@@ -81,7 +83,9 @@ def test_parts_of_another_shape_are_none() -> None:
     assert items(msgspec.Raw(b"[" + b"[" * 150_000 + b"]" * 150_000 + b"]")) is None
 
 
-@pytest.mark.parametrize(("json_text", "string", "array"), [(b'"x"', True, False), (b"[1]", False, True), (b"{}", False, False), (b"null", False, False)])
+@pytest.mark.parametrize(
+    ("json_text", "string", "array"), [(b'"x"', True, False), (b"[1]", False, True), (b"{}", False, False), (b"null", False, False)]
+)
 def test_kinds(json_text: bytes, string: bool, array: bool) -> None:
     raw = msgspec.Raw(json_text)
     assert (is_string(raw), is_array(raw)) == (string, array)

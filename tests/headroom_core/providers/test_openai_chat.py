@@ -39,7 +39,7 @@ def texts(found: DecodedRequest, body: bytes) -> list[str]:
     ("content", "expected"),
     [
         pytest.param("plain", {("content",): "plain"}, id="text"),
-        pytest.param("é 😀 \" \\ / \n \x00", {("content",): "é 😀 \" \\ / \n \x00"}, id="characters"),
+        pytest.param('é 😀 " \\ / \n \x00', {("content",): 'é 😀 " \\ / \n \x00'}, id="characters"),
         pytest.param([{"type": "text", "text": "a"}], {("content", 0, "text"): "a"}, id="one-part"),
         pytest.param(
             [{"type": "image_url", "image_url": {"url": "u"}}, {"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
@@ -50,7 +50,9 @@ def texts(found: DecodedRequest, body: bytes) -> list[str]:
         pytest.param(None, {}, id="null"),
         pytest.param(1.10, {}, id="number"),
         pytest.param({"text": "a"}, {}, id="object"),
-        pytest.param([1, None, {}, {"type": "text"}, {"type": "text", "text": None}, {"type": "refusal", "refusal": "no"}], {}, id="odd-parts"),
+        pytest.param(
+            [1, None, {}, {"type": "text"}, {"type": "text", "text": None}, {"type": "refusal", "refusal": "no"}], {}, id="odd-parts"
+        ),
     ],
 )
 def test_shapes_of_an_answer(content: Any, expected: dict[tuple[str | int, ...], str]) -> None:
@@ -96,7 +98,11 @@ def test_the_older_functions() -> None:
 
 def test_custom_tools() -> None:
     """Tools of type "custom" take free text; openai-python: ChatCompletionMessageCustomToolCall."""
-    use = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "shell", "input": "ls -l"}}]}
+    use = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "shell", "input": "ls -l"}}],
+    }
     found, _ = decoded(use, answer("c", "x"))
 
     call = found.outputs[0].call
@@ -186,7 +192,13 @@ WHOLE: dict[str, Any] = {
         "completion_tokens_details": {"reasoning_tokens": 256, "audio_tokens": 0},
     },
 }
-CHUNK = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "gpt-5.2-2026-08-01", "choices": [{"delta": {}}], "usage": None}
+CHUNK: dict[str, Any] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion.chunk",
+    "model": "gpt-5.2-2026-08-01",
+    "choices": [{"delta": {}}],
+    "usage": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -194,11 +206,17 @@ CHUNK = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "gpt-5.
     [
         pytest.param([], Usage(), id="nothing"),
         pytest.param([WHOLE], Usage(86, 1920, None, 300, 256, "gpt-5.2-2026-08-01"), id="json"),
-        pytest.param([CHUNK, CHUNK, {**WHOLE, "object": "chat.completion.chunk"}], Usage(86, 1920, None, 300, 256, "gpt-5.2-2026-08-01"), id="stream"),
-        pytest.param([CHUNK, CHUNK], Usage(model="gpt-5.2-2026-08-01"), id="stream-without-usage"),
-        pytest.param([{"model": "m", "usage": {"prompt_tokens": 5, "completion_tokens": 0}}], Usage(5, None, None, 0, None, "m"), id="no-details"),
         pytest.param(
-            [{"model": "m", "usage": {"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 9}}}], Usage(0, 9, None, None, None, "m"), id="never-negative"
+            [CHUNK, CHUNK, {**WHOLE, "object": "chat.completion.chunk"}], Usage(86, 1920, None, 300, 256, "gpt-5.2-2026-08-01"), id="stream"
+        ),
+        pytest.param([CHUNK, CHUNK], Usage(model="gpt-5.2-2026-08-01"), id="stream-without-usage"),
+        pytest.param(
+            [{"model": "m", "usage": {"prompt_tokens": 5, "completion_tokens": 0}}], Usage(5, None, None, 0, None, "m"), id="no-details"
+        ),
+        pytest.param(
+            [{"model": "m", "usage": {"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 9}}}],
+            Usage(0, 9, None, None, None, "m"),
+            id="never-negative",
         ),
         pytest.param([None, 5, [], {"usage": 5}, {"usage": {"prompt_tokens": "x", "prompt_tokens_details": None}}], Usage(), id="garbage"),
         pytest.param([{"error": {"message": "no", "type": "server_error"}}], Usage(), id="error"),

@@ -149,10 +149,10 @@ def test_a_proxy_that_does_not_start_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_missing_sdks_are_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules |= {'openai': None, 'trustme': None}\n")
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['openai'] = None\n")
     done = run_demo(PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT), str(ROOT / "addon")]))
     assert done.returncode == 1
-    assert done.stderr == "Error: the demo needs openai, trustme: pip install 'headroom-mitmproxy[demo]'\n"
+    assert done.stderr == "Error: the demo needs openai: pip install 'headroom-mitmproxy[demo]'\n"
 
 
 def test_a_folder_that_is_in_use_is_refused(tmp_path: Path) -> None:
