@@ -30,7 +30,7 @@ _BYTES_PER_TOKEN = 3
 class Memory:
     """Decisions and message events of earlier requests. Forgetting any of it changes speed only."""
 
-    decisions: BoundedCache[bytes, Decision] = field(default_factory=lambda: BoundedCache(16_000_000))
+    decisions: BoundedCache[bytes, Decision] = field(default_factory=lambda: BoundedCache(12_000_000))
     events: EventCache = field(default_factory=EventCache)
 
     def remember(self, key: bytes, decision: Decision) -> None:

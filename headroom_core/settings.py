@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cached_property
 from typing import Any, Literal
 
 import orjson
@@ -84,8 +85,16 @@ class Settings(BaseModel):
         Only values that differ from their default count: a setting that a later version adds, or whose default stays,
         leaves the digest, and so the conversations in flight, as they were.
         """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
         relevant = self.model_dump(include=REWRITE_FIELDS, exclude_defaults=True, mode="json")
         return hashlib.blake2b(orjson.dumps(relevant, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
+
+    def with_changes(self, **changes: Any) -> Settings:
+        """These settings with some fields set to other valid values."""
+        return self.model_validate(self.model_dump() | changes)
 
     def for_tool(self, name: str) -> Settings:
         """These settings with the profile of the tool `name` applied."""
@@ -97,7 +106,7 @@ class Settings(BaseModel):
             changes["level"] = profile.level
         if profile.max_items is not None:
             changes["max_items_after_crush"] = profile.max_items
-        return self.model_copy(update=changes)
+        return self.with_changes(**changes)
 
     def skips(self, name: str) -> bool:
         """Whether the outputs of the tool `name` are left alone."""

@@ -147,7 +147,7 @@ HUMAN_TEXTS = st.one_of(
         ["which one is broken?", "<system-reminder>today is Monday</system-reminder>", "see \ud83d", "", "record 17", "x" * 5000]
     ),
 )
-TOOL_NAMES = st.sampled_from(["Bash", "Read", "search", "mcp__db__query"])
+TOOL_NAMES = st.sampled_from(["Bash", "Fetch", "search", "mcp__db__query"])
 
 # What no client sends on purpose, as a message of its own. The last ones carry outputs that must be found all the same.
 ODD_MESSAGES = st.sampled_from([

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from dataclasses import dataclass, field
@@ -364,3 +366,113 @@ class InText:
         return isinstance(other, str) and parse_exact(other) == self.value
 
     __hash__ = None  # type: ignore[assignment] - values are compared, never looked up
+
+
+def json_lines(text: str) -> list[Any]:
+    """The values of a lossless JSON Lines form, in order."""
+    table, end = json_table(text.split("\n"), 1, {})
+    assert end == len(text.split("\n"))
+    return list(table)
+
+
+def read_json_lines(text: str) -> list[Any]:
+    """The values of JSON Lines; a line that is no JSON as its text."""
+    return [exact_or_text(line) for line in text.split("\n") if line.strip()]
+
+
+def exact_or_text(line: str) -> Any:
+    try:
+        return parse_exact(line)
+    except ValueError:
+        return line
+
+
+def json_among_text(text: str) -> str:
+    """The text of a lossless form with its JSON values in canonical spelling."""
+    lines = text.split("\n")
+    first = next(index for index, line in enumerate(lines) if re.match(rf"t1: \d+ ({'|'.join(KINDS)})", line))
+    body = "\n".join(lines[1:first])
+    tables: list[Any] = []
+    aliases: dict[str, str] = {}
+    at = first
+    while at < len(lines):
+        table, at = json_table(lines, at, aliases)
+        tables.append(table)
+    body = re.sub(r"<t(\d+)>", lambda mark: canonical(tables[int(mark[1]) - 1]), body)
+    while match := re.search(r"<json ([^<]*?)>(?![^\"]*\"[^\"]*$)|<json ([^<]*)>", body):
+        inner = match[1] if match[1] is not None else match[2]
+        body = body[: match.start()] + json.dumps(canonical(parse_exact(inner))) + body[match.end() :]
+    return normal_text(body)
+
+
+def normal_text(text: str) -> str:
+    """A text in which each JSON value at the beginning of a line is spelled canonically, strings of JSON in it too."""
+    done, at = "", 0
+    while match := re.compile(r"^[ \t]*([\[{])", re.MULTILINE).search(text, at):
+        try:
+            value, end = json.JSONDecoder(parse_int=Num, parse_float=Num).raw_decode(text, match.start(1))
+        except ValueError:
+            end = text.find("\n", match.start(1))
+            end = end if end >= 0 else len(text)
+            done += text[at:end]
+        else:
+            done += text[at : match.start(1)] + canonical(value)
+        at = end
+    return done + text[at:]
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys, and strings that hold JSON as that JSON."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{canonical(value[name])}" for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, InText):
+        return json.dumps(canonical(value.value))
+    if isinstance(value, str) and value[:1] in {"{", "["}:
+        try:
+            return json.dumps(canonical(parse_exact(value)))
+        except ValueError:
+            return json.dumps(value)
+    return value.text if isinstance(value, Num) else json.dumps(value)
+
+
+def text_table(text: str) -> list[Any]:
+    """The rows of a lossless text table form: non-empty cells by column, as texts; rows of other lengths as texts."""
+    lines = text.split("\n")
+    start = next(index for index, line in enumerate(lines) if re.match(r"\d+ records", line))
+    table, _ = json_table(lines, start, {})
+    return [{name: plain_text(cell) for name, cell in row.items()} if isinstance(row, dict) else row for row in table]
+
+
+def plain_text(cell: Any) -> str:
+    return cell.text if isinstance(cell, Num) else str(cell)
+
+
+def read_text_table(text: str) -> list[Any]:
+    """The rows of CSV or of a drawn table, read without the product's code."""
+    lines = text.rstrip("\n").split("\n")
+    rule = next((index for index, line in enumerate(lines[:12]) if index and re.fullmatch(r"[\s|+:-]*-[\s|+:-]*", line)), None)
+    if rule is None or "|" not in lines[rule - 1]:
+        delimiter = max(",\t;", key=lines[0].count)
+        header, *rows = [row for row in csv.reader(io.StringIO(text.rstrip("\n") + "\n"), delimiter=delimiter) if row]
+    else:
+        body = [line for line in lines[rule + 1 :] if "|" in line and not re.fullmatch(r"[\s|+:-]*-[\s|+:-]*", line)]
+        header, *rows = [drawn_cells(line) for line in [lines[rule - 1], *body]]
+    return [
+        {name: cell for name, cell in zip(header, row, strict=True) if cell} if len(row) == len(header) else ",".join(row) for row in rows
+    ]
+
+
+def drawn_cells(line: str) -> list[str]:
+    inner = line.strip()
+    return [cell.strip() for cell in (inner[1:-1] if inner.startswith("|") else inner).split("|")]
+
+
+LOSSLESS = {
+    "json_records": (json_document, parse_exact),
+    "json_lines": (json_lines, read_json_lines),
+    "json_among_text": (json_among_text, normal_text),
+    "text_table": (text_table, read_text_table),
+}
+"""For each compressor what restores the data from its lossless form, and what reads the same data from the original."""

@@ -12,6 +12,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.http import HTTPFlow, Response
 
 from headroom_core import __version__
+from headroom_core.bounded_cache import BoundedCache
 from headroom_core.errors import SettingsError
 from headroom_core.flow_log import StoredForm, StoreReader, Writer, data_directory
 from headroom_core.model import RawRequest, Reason, Rewritten
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 5.0
 _LARGE_CODED = 64_000
+_HOST_BYTES = 100
+_HOSTS_SEEN = 100_000
 
 
 class HeadroomAddon:
@@ -42,6 +45,7 @@ class HeadroomAddon:
         self._settings = Settings()
         self._active = self._refused = False
         self._own_hosts: list[str] = []
+        self._hosts_seen = BoundedCache[str, bool](_HOSTS_SEEN)
         self._live: dict[str, LiveFlow] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._flow_list = views.FlowList()
@@ -66,7 +70,7 @@ class HeadroomAddon:
         self._settings = settings
         if self._active:
             self._allow_hosts()
-            self._rewriter = Rewriter(settings, self._pool, self._store)
+            self._rewriter = Rewriter(settings, self._pool, self._store, self._writer.touch)
 
     def running(self) -> None:
         """Start what works beside the event loop, and say that the addon is there."""
@@ -85,7 +89,7 @@ class HeadroomAddon:
         # Counting needs the vocabulary, some 50 MB: one process of its own holds it.
         self._counting = Pool(1)
         self._ledger = Ledger(self._counting)
-        self._rewriter = Rewriter(self._settings, self._pool, self._store)
+        self._rewriter = Rewriter(self._settings, self._pool, self._store, self._writer.touch)
         self._active = True
         settings = self._settings
         logger.info(
@@ -186,7 +190,12 @@ class HeadroomAddon:
         return match(flow.request.pretty_host, flow.request.path, self._settings.hosts)
 
     def _is_ours(self, flow: HTTPFlow) -> bool:
-        return views.matches_any(self._own_hosts, flow.request.pretty_host)
+        host = flow.request.pretty_host
+        known = self._hosts_seen.get(host)
+        if known is None:
+            known = views.matches_any(self._own_hosts, host)
+            self._hosts_seen.put(host, known, _HOST_BYTES)
+        return known
 
     def _route(self, flow: HTTPFlow) -> None:
         if not routing.is_trusted_origin(flow):
@@ -231,7 +240,6 @@ class HeadroomAddon:
             live.changed = True
         live.result = result
         self._keep(result, body)
-        self._start(self._account(live, body))
 
     async def _send_original(self, flow: HTTPFlow, live: LiveFlow) -> None:
         if not await resend.send_original(flow, live.original) or flow.response is None:
@@ -247,12 +255,6 @@ class HeadroomAddon:
             "Headroom: the provider rejected a rewritten request and took the original; this conversation is left alone from now on"
         )
 
-    async def _account(self, live: LiveFlow, body: bytes) -> None:
-        """Count a request's tokens."""
-        with Edge("accounting"):
-            live.counts = await self._ledger.count(live, body)
-        live.counted.set()
-
     def _keep(self, result: CompressionResult, body: bytes) -> None:
         """Have the forms that were decided now, and their originals, written to disk."""
         forms = [
@@ -262,7 +264,6 @@ class HeadroomAddon:
         ]
         if forms:
             self._writer.put_forms(forms)
-        self._writer.touch([one.key for one in result.outcomes if not one.new])
 
     def _finish(self, flow: HTTPFlow) -> None:
         live = self._live.pop(flow.id, None)
@@ -272,10 +273,13 @@ class HeadroomAddon:
             self._flow_list.ended(flow, ctx.master.addons.get("view"))
 
     async def _log(self, flow: HTTPFlow, live: LiveFlow) -> None:
-        with Edge("the flow log"):
+        """Count the request's tokens and write its row."""
+        counts = Counts(0, 0, {}, exact=False)
+        with Edge("counting"):
             if live.result is not None:
-                await live.counted.wait()
-            self._writer.put_flow(flow_record(flow, live, live.counts or Counts(0, 0, {}, exact=False), self._logged))
+                counts = await self._ledger.count(live, live.result.original)
+        with Edge("the flow log"):
+            self._writer.put_flow(flow_record(flow, live, counts, self._logged))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         async def guarded() -> None:
@@ -292,6 +296,7 @@ class HeadroomAddon:
         if self._own_hosts and theirs[-len(self._own_hosts) :] == self._own_hosts:
             del theirs[-len(self._own_hosts) :]
         self._own_hosts = routing.host_patterns(self._settings.hosts)
+        self._hosts_seen = BoundedCache[str, bool](_HOSTS_SEEN)
         ctx.options.update(allow_hosts=[*theirs, *self._own_hosts])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -51,8 +50,6 @@ class LiveFlow:
     """The request's body as it came, in its content coding; held while the rewritten one may be refused."""
     bytes_before: int = 0
     tap: UsageTap | None = None
-    counts: Counts | None = None
-    counted: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def client_name(user_agent: str) -> str:

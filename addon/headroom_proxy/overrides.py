@@ -25,4 +25,4 @@ def take_overrides(headers: Headers, settings: Settings) -> Settings:
         parsed = parse_settings(values)
     except SettingsError:
         return settings
-    return settings.model_copy(update={name: getattr(parsed, name) for name in values})
+    return settings.with_changes(**{name: getattr(parsed, name) for name in values})

@@ -7,6 +7,7 @@ the rest in the pool.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 from headroom_core.flow_log import StoreReader
 from headroom_core.model import Job, RawRequest, Reason, Skipped
@@ -29,8 +30,9 @@ SECONDS = 15.0
 class Rewriter:
     """Decides tool outputs; remembers decisions in memory, finds older ones on disk."""
 
-    def __init__(self, settings: Settings, pool: Pool, store: StoreReader) -> None:
+    def __init__(self, settings: Settings, pool: Pool, store: StoreReader, touch: Callable[[Sequence[bytes]], None]) -> None:
         self._settings = settings
+        self._touch = touch
         self._pool = pool
         self._store = store
         self._memory = Memory()
@@ -52,6 +54,7 @@ class Rewriter:
         if missing:
             stored = await asyncio.to_thread(self._store.forms, missing)
             known |= stored
+            self._touch(list(stored))
             self._remember(stored)
         fresh = await self._decide(jobs(request, planned, known), settings)
         self._remember(fresh)

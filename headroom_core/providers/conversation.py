@@ -63,11 +63,60 @@ type Event = Call | Human | Output
 type MessageReader = Callable[[msgspec.Raw], Iterable[Mark]]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one message of a conversation adds to it."""
+
+    calls: tuple[Call, ...] = ()
+    human: Human | None = None
+    """Its last human text."""
+    outputs: tuple[ToolOutput, ...] = ()
+    first_human: str = ""
+    """Hex digest of its first human text."""
+
+
+_NOTHING = Step()
+_NOBODY = Human("", digest(b""))
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A conversation's latest body, read: the next one usually begins with the same bytes."""
+
+    body: bytes
+    messages: list[MessageSpan]
+    steps: list[Step]
+
+    def shared(self, body: bytes) -> int:
+        """How many leading messages `body` has in common, byte for byte, given that its first one stands at the same place."""
+        low, high = 0, len(self.messages)
+        if high and body.startswith(self.body[: self.messages[-1].end]):
+            return high
+        while low < high:
+            middle = (low + high + 1) // 2
+            if body.startswith(self.body[: self.messages[middle - 1].end]):
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
 @dataclass(slots=True)
 class EventCache:
-    """Events of messages seen before, by message digest and wire format."""
+    """What was read before: events by message digest and wire format, and the latest bodies by their first message."""
 
-    entries: BoundedCache[tuple[str, bytes], tuple[Event, ...]] = field(default_factory=lambda: BoundedCache(8_000_000))
+    entries: BoundedCache[tuple[str, bytes], tuple[Event, ...]] = field(default_factory=lambda: BoundedCache(4_000_000))
+    recent: BoundedCache[tuple[str, int, bytes], _Seen] = field(default_factory=lambda: BoundedCache(12_000_000))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The messages of a request as a decoder needs them."""
+
+    messages: tuple[MessageSpan, ...]
+    outputs: tuple[ToolOutput, ...]
+    name: str
+    """Hex digest of the first human text; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,55 +166,62 @@ def _human(literal: bytes) -> Human | None:
 
 def read_messages(wire_format: str, spans: Spans, raws: Sequence[msgspec.Raw], reader: MessageReader, cache: EventCache) -> Conversation:
     """The places of the messages and of all tool outputs in them, in order, under `("messages", index, ...)`."""
-    message_spans: list[MessageSpan] = []
-    fold = _Fold()
+    if not raws:
+        return Conversation((), (), "")
     body = memoryview(spans.body)
-    end = spans.offset(raws[0]) if raws else 0
-    for index, raw in enumerate(raws):
+    start = spans.offset(raws[0])
+    name = (wire_format, start, digest(body[start : start + len(memoryview(raws[0]))]))
+    known = cache.recent.get(name)
+    shared = min(known.shared(spans.body), len(raws)) if known else 0
+    messages, steps = (known.messages[:shared], known.steps[:shared]) if known else ([], [])
+    fold = _Fold(steps)
+    end = messages[-1].end if messages else start
+    for index in range(shared, len(raws)):
         # Elements of an array stand in order with nothing but these signs between them.
         start = end
         while spans.body[start] in _BETWEEN:
             start += 1
-        end = start + len(memoryview(raw))
+        end = start + len(memoryview(raws[index]))
         message = body[start:end]
         span = MessageSpan(start, end, digest(message))
-        message_spans.append(span)
         events = cache.entries.get((wire_format, span.digest))
         if events is None:
-            events = tuple(event for found in reader(raw) if (event := event_of(found, message)) is not None)
-            cache.entries.put((wire_format, span.digest), events, 200 + sum(_cost(event) for event in events))
-        fold.add(("messages", index), start, events)
-    return Conversation(tuple(message_spans), tuple(fold.outputs), fold.name)
+            events = _read(raws[index], message, reader)
+            cache.entries.put((wire_format, span.digest), events, 200 + sum(map(_cost, events)))
+        messages.append(span)
+        steps.append(fold.step(("messages", index), start, events))
+    cache.recent.put(name, _Seen(spans.body, messages, steps), len(spans.body) + 600 * len(messages))
+    outputs = tuple(output for step in steps for output in step.outputs)
+    return Conversation(tuple(messages), outputs, next((step.first_human for step in steps if step.first_human), ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """The messages of a request as a decoder needs them."""
-
-    messages: tuple[MessageSpan, ...]
-    outputs: tuple[ToolOutput, ...]
-    name: str
-    """Hex digest of the first human text; empty if there is none."""
+def _read(raw: msgspec.Raw, message: memoryview, reader: MessageReader) -> tuple[Event, ...]:
+    return tuple(event for found in reader(raw) if (event := event_of(found, message)) is not None)
 
 
 class _Fold:
     """The state that a conversation carries from message to message."""
 
-    def __init__(self) -> None:
-        self.outputs: list[ToolOutput] = []
-        self.name = ""
-        self._calls: dict[str, Call] = {}
-        self._human = Human("", digest(b""))
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._calls: dict[str, Call] = {call.id: call for step in steps for call in step.calls}
+        self._human = next((step.human for step in reversed(steps) if step.human), _NOBODY)
 
-    def add(self, path: JsonPath, start: int, events: Sequence[Event]) -> None:
+    def step(self, path: JsonPath, start: int, events: Sequence[Event]) -> Step:
+        """What the next message adds."""
+        calls: list[Call] = []
+        outputs: list[ToolOutput] = []
+        first_human = ""
+        human = None
         for event in events:
             if isinstance(event, Call):
                 self._calls[event.id] = event
+                calls.append(event)
             elif isinstance(event, Human):
-                self._human = event
-                self.name = self.name or event.digest.hex()
+                self._human = human = event
+                first_human = first_human or event.digest.hex()
             else:
-                self.outputs.append(self._output(path, start, event))
+                outputs.append(self._output(path, start, event))
+        return Step(tuple(calls), human, tuple(outputs), first_human) if calls or human or outputs else _NOTHING
 
     def _output(self, path: JsonPath, start: int, event: Output) -> ToolOutput:
         call = self._calls.get(event.call_id)

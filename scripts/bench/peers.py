@@ -183,7 +183,7 @@ class Worker:
         home = Path(self._home.name)
         with (home / "stderr.txt").open("wb") as log:
             process = subprocess.Popen(
-                [str(self._python), str(WORKER), self.arm.name],
+                [str(self._python), "-P", str(WORKER), self.arm.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

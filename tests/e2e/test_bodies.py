@@ -117,6 +117,7 @@ def test_keep_alive_connections_carry_requests_of_different_kinds(proxy: Proxy, 
 
     forms = {decoded(r.raw, r.header("content-encoding") or "identity") for r in upstream.received if r.path == "/v1/messages"}
     assert len(forms) == 1
+    assert "rec-1000" in replaced(body, forms.pop(), literal(text))
     passed = [r for r in upstream.received if r.path == "/v1/files"]
     assert [r.raw for r in passed] == [encoded(body, coding) for coding in (*CODINGS, *CODINGS)]
     assert len(upstream.tunnels) == 1

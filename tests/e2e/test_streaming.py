@@ -13,53 +13,20 @@ import openai
 import pytest
 from e2e.rig.codings import encoded, flushed
 from e2e.rig.proxy import Proxy
+from e2e.rig.streams import answer_with, events_of, streaming_request
 from e2e.rig.traffic import (
     ANTHROPIC_HEADERS,
     ANTHROPIC_URL,
-    OPENAI_HEADERS,
-    OPENAI_URL,
     anthropic_conversation,
     openai_conversation,
     tool_text,
 )
 
-from headroom_proxy.local_upstream import CUT, Answer, LocalUpstream, Piece, Providers, Received
+from headroom_proxy.local_upstream import Answer, LocalUpstream, Piece, Providers, Received
 
 VERSIONS = pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
 STREAM_CODINGS = pytest.mark.parametrize("coding", ["identity", "gzip", "br", "zstd"])
 PROVIDERS = pytest.mark.parametrize("provider", ["anthropic", "openai"])
-
-
-def request_for(provider: str) -> tuple[str, dict[str, str], bytes]:
-    if provider == "anthropic":
-        conversation = anthropic_conversation([tool_text(seed=40)]) | {"stream": True}
-        return ANTHROPIC_URL, ANTHROPIC_HEADERS, json.dumps(conversation).encode()
-    conversation = openai_conversation([tool_text(seed=41)]) | {"stream": True, "stream_options": {"include_usage": True}}
-    return OPENAI_URL, OPENAI_HEADERS, json.dumps(conversation).encode()
-
-
-def events_of(answer: Answer) -> list[bytes]:
-    pieces = list(answer.chunks)
-    assert all(isinstance(piece, bytes) for piece in pieces)
-    return [piece for piece in pieces if isinstance(piece, bytes)]
-
-
-def answer_with(coding: str, change: Callable[[list[bytes]], list[Piece]], sent: list[bytes]) -> Callable[[Received], Answer]:
-    """The provider's own stream in a coding, changed by `change`; what goes out is added to `sent`."""
-    providers = Providers()
-
-    def answer(received: Received) -> Answer:
-        plain = providers(received)
-        pieces = change(list(flushed(events_of(plain), coding)))
-        sent.extend(piece for piece in pieces if isinstance(piece, bytes))
-        headers = plain.headers if coding == "identity" else (*plain.headers, ("content-encoding", coding))
-        return Answer(plain.status, headers, pieces)
-
-    return answer
-
-
-def unchanged(pieces: list[bytes]) -> list[Piece]:
-    return list(pieces)
 
 
 @VERSIONS
@@ -71,7 +38,7 @@ def test_the_first_chunk_is_there_before_the_last_is_sent(
     go_on = threading.Event()
     sent: list[bytes] = []
     upstream.answer = answer_with(coding, lambda pieces: [pieces[0], go_on, *pieces[1:]], sent)
-    url, headers, body = request_for(provider)
+    url, headers, body = streaming_request(provider)
 
     with proxy.client(http2=http2) as client, client.stream("POST", url, headers=headers, content=body) as response:
         chunks = response.iter_raw()
@@ -122,7 +89,7 @@ def test_events_may_be_cut_anywhere(proxy: Proxy, upstream: LocalUpstream, http2
 
     sent: list[bytes] = []
     upstream.answer = answer_with("identity", byte_by_byte, sent)
-    url, headers, body = request_for("anthropic")
+    url, headers, body = streaming_request("anthropic")
     with proxy.client(http2=http2) as client:
         assert client.post(url, headers=headers, content=body).content == b"".join(sent)
     row = proxy.flow_log.flow()
@@ -162,7 +129,7 @@ def test_a_copy_that_cannot_be_read_hangs_nobody(
         return Answer(200, (*plain.headers, ("content-encoding", "gzip")), [*sent[:-1], go_on, sent[-1]])
 
     upstream.answer = answer
-    url, headers, body = request_for("anthropic")
+    url, headers, body = streaming_request("anthropic")
     with proxy.client(http2=http2, timeout=10) as client, client.stream("POST", url, headers=headers, content=body) as response:
         chunks = response.iter_raw()
         got = next(chunks)
@@ -204,48 +171,11 @@ def test_a_copy_that_cannot_be_read_hangs_nobody(
 )
 def test_odd_events_pass(proxy: Proxy, upstream: LocalUpstream, events: bytes) -> None:
     upstream.answer = lambda _: Answer(200, (("content-type", "text/event-stream"),), [events[:50], events[50:]])
-    url, headers, body = request_for("anthropic")
+    url, headers, body = streaming_request("anthropic")
     with proxy.client(timeout=10) as client:
         assert client.post(url, headers=headers, content=body).content == events
     row = proxy.flow_log.flow()
     assert (row["status"], row["changed"]) == (200, 1)
-
-
-@VERSIONS
-def test_a_stream_that_the_upstream_cuts(proxy: Proxy, upstream: LocalUpstream, http2: bool) -> None:
-    sent: list[bytes] = []
-    upstream.answer = answer_with("identity", lambda pieces: [*pieces[:5], 0.05, CUT], sent)
-    url, headers, body = request_for("anthropic")
-    got = b""
-    with proxy.client(http2=http2) as client, client.stream("POST", url, headers=headers, content=body) as response:
-        assert response.status_code == 200
-        chunks = response.iter_raw()
-        while len(got) < len(b"".join(sent[:5])):
-            got += next(chunks)
-        with pytest.raises(httpx2.RemoteProtocolError):
-            next(chunks)
-
-    assert got == b"".join(sent[:5])
-    row = proxy.flow_log.flow()
-    assert row["status"] == 200
-    assert row["error"]
-    assert row["input_tokens"] > 0
-
-
-@VERSIONS
-def test_a_client_that_leaves(proxy: Proxy, upstream: LocalUpstream, http2: bool) -> None:
-    never = threading.Event()
-    upstream.answer = answer_with("identity", lambda pieces: [*pieces[:5], never, *pieces[5:]], [])
-    url, headers, body = request_for("anthropic")
-    with proxy.client(http2=http2) as client, client.stream("POST", url, headers=headers, content=body) as response:
-        next(response.iter_raw())
-
-    row = proxy.flow_log.flow()
-    never.set()
-    assert row["error"]
-    assert row["status"] == 200
-    assert row["input_tokens"] > 0
-    assert proxy.health()["status"] == "healthy"
 
 
 @STREAM_CODINGS
@@ -283,7 +213,7 @@ def test_twenty_streams_at_once(proxy: Proxy, upstream: LocalUpstream) -> None:
     """All twenty have their first chunk before any gets its last."""
     go_on = threading.Event()
     upstream.answer = answer_with("identity", lambda pieces: [pieces[0], go_on, *pieces[1:]], [])
-    url, headers, body = request_for("openai")
+    url, headers, body = streaming_request("openai")
     first = threading.Barrier(21)
     ends: list[bytes] = []
 

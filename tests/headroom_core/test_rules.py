@@ -342,9 +342,6 @@ def test_each_output_has_an_outcome_with_a_reason(talk: Conversation, settings: 
     assert (result.reason is not None) == (not talk.outputs())
 
 
-LOSSLESS_DECODERS = {"json_records": decoders.json_document}
-
-
 @given(conversations(), SETTINGS)
 def test_what_is_called_lossless_can_be_restored_and_what_is_not_says_so_in_place(talk: Conversation, settings: Settings) -> None:
     body = talk.body()
@@ -353,7 +350,8 @@ def test_what_is_called_lossless_can_be_restored_and_what_is_not_says_so_in_plac
 
     for outcome, form in rewritten(result):
         if form.lossless:
-            assert LOSSLESS_DECODERS[form.compressor](form.text) == decoders.parse_exact(text_of(body, outcome))
+            decode, read = decoders.LOSSLESS[form.compressor]
+            assert decode(form.text) == read(text_of(body, outcome))
             assert form.items_kept == form.items_total
         else:
             assert settings.for_tool(outcome.output.call.name if outcome.output.call else "").level != "lossless"

@@ -11,7 +11,7 @@ import pytest
 from addon_rig import Rig, Start, borrowed, make_rig
 from loky.process_executor import ProcessPoolExecutor
 
-from headroom_proxy import addon as addon_module
+from headroom_proxy import addon as addon_module, ledger
 from headroom_proxy.pool import Pool
 
 
@@ -31,6 +31,7 @@ def pool(executor: Executor) -> Pool:
 async def start(tmp_path: Path, executor: Executor, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
     """Start the addon: `await start(headroom_mode="audit")`; another `directory` is another installation. Ended with the test."""
     monkeypatch.setattr(addon_module, "Pool", lambda _: borrowed(executor))
+    monkeypatch.setattr(ledger, "_COLLECT_SECONDS", 0.02)
     async with AsyncExitStack() as running:
 
         async def begin(directory: Path = tmp_path / "data", given: Iterable[str] = (), **options: object) -> Rig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,10 +15,16 @@ from headroom_core.pipeline import Plan, plan
 from headroom_core.providers import EventCache, match
 from headroom_core.settings import Settings
 from headroom_core.tokens import counter
-from headroom_proxy import worker
+from headroom_proxy import ledger as ledger_module, worker
 from headroom_proxy.ledger import Ledger
 from headroom_proxy.live import LiveFlow
 from headroom_proxy.pool import Pool, PoolError
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collect for a short time only."""
+    monkeypatch.setattr(ledger_module, "_COLLECT_SECONDS", 0.1)
 
 
 def body(*texts: str, **more: Any) -> bytes:
@@ -43,10 +50,12 @@ class Watched(Pool):
     def __init__(self, *, broken: bool = False) -> None:
         super().__init__(1)
         self.texts: list[Any] = []
-        self._broken = broken
+        self.calls = 0
+        self.broken = broken
 
     async def run(self, seconds: float, task: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._broken:
+        self.calls += 1
+        if self.broken:
             raise PoolError(f"no result within {seconds} s")
         self.texts += args[0]
         return task(*args, **kwargs)
@@ -57,7 +66,7 @@ async def test_outputs_are_counted_before_and_after() -> None:
     flow = live(raw)
     assert flow.result is not None
 
-    counts = await Ledger().count(flow, raw, Watched())
+    counts = await Ledger(Watched()).count(flow, raw)
 
     first, second = flow.result.outcomes
     assert isinstance(first.result, Rewritten)
@@ -71,7 +80,7 @@ async def test_outputs_are_counted_before_and_after() -> None:
 
 async def test_the_whole_is_the_sum_of_its_texts() -> None:
     raw = body("one", "two", system="the system")
-    counts = await Ledger().count(live(raw), raw, Watched())
+    counts = await Ledger(Watched()).count(live(raw), raw)
     assert counts.before == counts.after
     values = ["which?", "search", "one", "two", "the system", "user", "assistant", "tool_use", "tool_result"]
     assert counts.before >= sum(counter().count(value) for value in values)
@@ -79,23 +88,24 @@ async def test_the_whole_is_the_sum_of_its_texts() -> None:
 
 async def test_system_and_tools_count_although_they_stand_around_the_messages() -> None:
     plain, rich = body("one"), body("one", system="word " * 500)
-    without = await Ledger().count(live(plain), plain, Watched())
-    with_system = await Ledger().count(live(rich), rich, Watched())
+    without = await Ledger(Watched()).count(live(plain), plain)
+    with_system = await Ledger(Watched()).count(live(rich), rich)
     assert with_system.before - without.before == pytest.approx(500, abs=10)
 
 
 async def test_a_turn_counts_only_what_is_new() -> None:
-    ledger, pool = Ledger(), Watched()
+    pool = Watched()
+    ledger = Ledger(pool)
     texts = [surely_rewritten(number) for number in range(5)]
     for count in range(1, 6):
         before = len(pool.texts)
         raw = body(*texts[:count])
-        turned = await ledger.count(live(raw), raw, pool)
-        assert turned == await Ledger().count(live(raw), raw, Watched())
+        turned = await ledger.count(live(raw), raw)
+        assert turned == await Ledger(Watched()).count(live(raw), raw)
         # Two new messages, one output before and after, and what stands around the messages where it changed.
         assert len(pool.texts) - before <= 6
     before = len(pool.texts)
-    await ledger.count(live(body(*texts)), body(*texts), pool)
+    await ledger.count(live(body(*texts)), body(*texts))
     assert len(pool.texts) == before
 
 
@@ -107,7 +117,7 @@ async def test_an_output_that_stands_twice_is_saved_twice() -> None:
     ]
     raw = json.dumps({"messages": messages}).encode()
     flow = live(raw)
-    counts = await Ledger().count(flow, raw, Watched())
+    counts = await Ledger(Watched()).count(flow, raw)
     assert len(counts.outputs) == 1
     ((before, after),) = counts.outputs.values()
     assert counts.before - counts.after == 2 * (before - after)
@@ -120,20 +130,57 @@ async def test_a_request_that_could_not_be_read_is_counted_as_text() -> None:
     flow = LiveFlow(provider, Settings(), "/v1/messages")
     flow.plan = Plan(None, reason=Skipped(Reason.NOT_JSON))
     flow.result = compress(raw, *WIRES["anthropic"])
-    counts = await Ledger().count(flow, raw, Watched())
+    counts = await Ledger(Watched()).count(flow, raw)
     assert counts.before == counts.after == counter().count("hello world, no JSON")
 
 
 async def test_without_a_pool_the_counts_say_that_they_are_not_exact() -> None:
     raw = body(surely_rewritten(1))
-    ledger = Ledger()
-    counts = await ledger.count(live(raw), raw, Watched(broken=True))
+    pool = Watched(broken=True)
+    ledger = Ledger(pool)
+    counts = await ledger.count(live(raw), raw)
     assert not counts.exact
     # And the next request is counted again.
-    assert (await ledger.count(live(raw), raw, Watched())).exact
+    pool.broken = False
+    assert (await ledger.count(live(raw), raw)).exact
+
+
+async def test_requests_at_the_same_time_are_counted_in_one_piece() -> None:
+    pool = Watched()
+    ledger = Ledger(pool)
+    raws = [body(surely_rewritten(number), "short") for number in range(8)]
+
+    together = await asyncio.gather(*(ledger.count(live(raw), raw) for raw in raws))
+
+    assert pool.calls == 1
+    assert len(pool.texts) == len(set(pool.texts))
+    for raw, counts in zip(raws, together, strict=True):
+        assert counts == await Ledger(Watched()).count(live(raw), raw)
+
+
+async def test_one_that_gives_up_waiting_costs_the_others_nothing() -> None:
+    pool = Watched()
+    ledger = Ledger(pool)
+    first, second = (asyncio.ensure_future(ledger.count(live(raw), raw)) for raw in (body("one"), body("two")))
+    await asyncio.sleep(0.05)
+    first.cancel()
+    assert (await second).exact
+    assert first.cancelled()
+
+
+async def test_in_a_hurry_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "_COLLECT_SECONDS", 60)
+    ledger = Ledger(Watched())
+    ledger.hurry()
+    counting = asyncio.ensure_future(ledger.count(live(body("one")), body("one")))
+    await asyncio.sleep(0.05)
+    assert not counting.done()
+    ledger.hurry()
+    async with asyncio.timeout(5):
+        assert (await counting).exact
 
 
 async def test_in_a_real_process(pool: Pool) -> None:
     raw = body(surely_rewritten(1), "\ud800 é")
-    assert await Ledger().count(live(raw), raw, pool) == await Ledger().count(live(raw), raw, Watched())
+    assert await Ledger(pool).count(live(raw), raw) == await Ledger(Watched()).count(live(raw), raw)
     assert worker.ready() != await pool.run(30, worker.ready)

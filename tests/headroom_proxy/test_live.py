@@ -17,7 +17,7 @@ from headroom_core.pipeline import plan
 from headroom_core.providers import EventCache, match
 from headroom_core.providers.json_spans import encode_literal
 from headroom_core.settings import Settings
-from headroom_proxy.live import Counts, LiveFlow, client_name, flow_record, output_records
+from headroom_proxy.live import Counts, LiveFlow, Logged, client_name, flow_record, output_records
 from headroom_proxy.streaming import UsageTap
 
 NOTHING = Counts(0, 0, {}, exact=False)
@@ -66,7 +66,7 @@ def test_the_program_of_a_user_agent(user_agent: str, name: str) -> None:
 def test_a_request_that_never_got_an_answer() -> None:
     flow = request_flow(b"{}")
     flow.error = tflow.terr("connection refused")
-    record = flow_record(flow, live(), NOTHING)
+    record = flow_record(flow, live(), NOTHING, Logged())
     assert (record.status, record.error, record.usage) == (None, "connection refused", Usage())
     assert (record.changed, record.outputs, record.outputs_total, record.conversation) == (False, (), 0, "")
     assert record.id == flow.id
@@ -80,7 +80,7 @@ def test_a_request_that_was_rewritten() -> None:
     flow = request_flow(raw, headers={"user-agent": "sdk/1"})
     flow.response = Response.make(200)
 
-    record = flow_record(flow, made, Counts(900, 500, {keys[0]: (500, 100), keys[1]: (400, 400)}, exact=True))
+    record = flow_record(flow, made, Counts(900, 500, {keys[0]: (500, 100), keys[1]: (400, 400)}, exact=True), Logged())
 
     assert (record.model, record.streamed, record.client, record.status) == ("claude-x", True, "sdk/1", 200)
     assert (record.bytes_before, record.bytes_after) == (len(raw), len(made.result.body))
@@ -104,7 +104,7 @@ def test_bytes_are_the_same_measure_before_and_after() -> None:
     raw = body(surely_rewritten(1).replace("open", 'a\\"b'))
     made = looked_through(raw)
     assert made.result is not None
-    (record,) = output_records(made, NOTHING)
+    (record,) = output_records(made, NOTHING, Logged())
     (outcome,) = made.result.outcomes
     assert record.bytes_before == outcome.output.end - outcome.output.start
     assert record.bytes_before - record.bytes_after == len(raw) - len(made.result.body)
@@ -115,7 +115,7 @@ def test_what_was_only_observed_counts_as_it_left() -> None:
     raw = body(surely_rewritten(1))
     made = looked_through(raw)
     made.changed, made.reason = False, Reason.AUDIT_MODE
-    record = flow_record(request_flow(raw), made, Counts(900, 500, {}, exact=True))
+    record = flow_record(request_flow(raw), made, Counts(900, 500, {}, exact=True), Logged())
     assert (record.bytes_after, record.tokens_after, record.reason) == (len(raw), 900, Reason.AUDIT_MODE)
     assert record.outputs_rewritten == 1
     assert record.outputs[0].result == "rewritten"
@@ -125,22 +125,40 @@ def test_usage_and_what_went_wrong_with_the_copy() -> None:
     made = live()
     made.tap = UsageTap("application/json", "gzip")
     made.tap(b"not gzip")
-    record = flow_record(request_flow(b"{}"), made, NOTHING)
+    record = flow_record(request_flow(b"{}"), made, NOTHING, Logged())
     assert "undecodable response" in record.error
     assert record.usage == Usage()
 
     made.tap = UsageTap("application/json", "identity")
     made.tap(b'{"model":"m","usage":{"input_tokens":4}}')
-    record = flow_record(request_flow(b"{}"), made, NOTHING)
+    record = flow_record(request_flow(b"{}"), made, NOTHING, Logged())
     assert record.usage == Usage(input_tokens=4, model="m")
     assert record.model == "m"
 
 
 def test_the_query_string_is_not_stored() -> None:
-    record = flow_record(request_flow(b"{}", path="/v1/messages?key=secret"), live(), NOTHING)
+    record = flow_record(request_flow(b"{}", path="/v1/messages?key=secret"), live(), NOTHING, Logged())
     assert "secret" not in repr(record)
 
 
 def test_lone_surrogates_can_be_recorded() -> None:
     made = looked_through(body("\ud800" * 10, "x"))
-    assert [record.bytes_before for record in output_records(made, NOTHING)] == [62, 3]
+    assert [record.bytes_before for record in output_records(made, NOTHING, Logged())] == [62, 3]
+
+
+def test_an_output_is_logged_once_in_its_conversation() -> None:
+    logged = Logged()
+    first, longer = looked_through(body("one")), looked_through(body("one", "two"))
+    other = looked_through(body("one").replace(b"which?", b"whose?"))
+
+    assert len(output_records(first, NOTHING, logged)) == 1
+    assert [record.position for record in output_records(longer, NOTHING, logged)] == ["messages.2.content.1.content"]
+    assert output_records(longer, NOTHING, logged) == ()
+    assert len(output_records(other, NOTHING, logged)) == 1
+
+
+def test_what_is_known_to_be_logged_is_bounded() -> None:
+    logged = Logged()
+    for number in range(100_000):
+        assert logged.is_new("c", number.to_bytes(16))
+    assert logged._seen.size <= 4_000_000

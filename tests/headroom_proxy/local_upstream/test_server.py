@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -88,28 +89,20 @@ def test_an_answer_that_fails_is_told(upstream: LocalUpstream, http2: bool) -> N
     assert "LookupError: made up" in response.text
 
 
-def test_many_streams_on_one_connection(upstream: LocalUpstream) -> None:
-    go_on = threading.Event()
-    upstream.answer = lambda received: Answer(200, (), [go_on, received.raw])
-    results: list[bytes] = []
-    with client(upstream, http2=True) as asking:
-        go_on.set()
-        asking.get(URL)
-        go_on.clear()
-        upstream.forget()
-        threads = [
-            threading.Thread(target=lambda n=number: results.append(asking.post(URL, content=str(n).encode()).content))
-            for number in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        while len(upstream.received) < 8:
-            threading.Event().wait(0.005)
-        go_on.set()
-        for thread in threads:
-            thread.join(10)
-    assert sorted(results) == [str(number).encode() for number in range(8)]
-    assert upstream.tunnels == []
+async def test_many_streams_on_one_connection(upstream: LocalUpstream) -> None:
+    """None of them is answered before all of them are there."""
+    all_here = threading.Event()
+
+    def answer(received: Received) -> Answer:
+        if len(upstream.received) == 8:
+            all_here.set()
+        return Answer(200, (), [all_here, received.raw])
+
+    upstream.answer = answer
+    tls = ssl.create_default_context(cafile=upstream.ca_file)
+    async with httpx2.AsyncClient(proxy=upstream.proxy_url, verify=tls, http2=True, timeout=20, trust_env=False) as asking:
+        answers = await asyncio.gather(*(asking.post(URL, content=str(number).encode()) for number in range(8)))
+    assert [response.content for response in answers] == [str(number).encode() for number in range(8)]
 
 
 def test_certificates_are_real(upstream: LocalUpstream) -> None:
