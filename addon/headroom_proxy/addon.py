@@ -70,7 +70,6 @@ class HeadroomAddon:
         self._settings = settings
         if self._active:
             self._allow_hosts()
-            self._rewriter = Rewriter(settings, self._pool, self._store, self._writer.touch)
 
     def running(self) -> None:
         """Start what works beside the event loop, and say that the addon is there."""
@@ -89,7 +88,7 @@ class HeadroomAddon:
         # Counting needs the vocabulary, some 50 MB: one process of its own holds it.
         self._counting = Pool(1)
         self._ledger = Ledger(self._counting)
-        self._rewriter = Rewriter(self._settings, self._pool, self._store, self._writer.touch)
+        self._rewriter = Rewriter(self._pool, self._store, self._writer.touch)
         self._active = True
         settings = self._settings
         logger.info(

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.digests import digest
@@ -44,17 +45,24 @@ class Ledger:
 
     async def count(self, live: LiveFlow, body: bytes) -> Counts:
         """The tokens of a request whose body was `body`; zeros where the pool can't say."""
+        parts = _parts(live, body)
         found: dict[bytes, int] = {}
-        batch = self._batch or _Batch()
-        for name, text in _texts(live, body):
+        missing: dict[bytes, Callable[[], Countable]] = {}
+        for name, text in chain(parts, _outputs(live, body)):
             known = self._known.get(name)
             if known is None:
-                batch.texts[name] = text()
+                missing[name] = text
             else:
                 found[name] = known
-        if batch.texts:
-            found |= await self._counted(batch)
-        return self._counts(live, body, found)
+        if missing:
+            batch = self._batch or _Batch()
+            batch.texts |= {name: text() for name, text in missing.items() if name not in batch.texts}
+            counted = await self._counted(batch)
+            found |= {name: counted[name] for name in missing if name in counted}
+            complete = missing.keys() <= found.keys()
+        else:
+            complete = True
+        return _counts(live, found, sum(found.get(name, 0) for name, _ in parts), exact=self._exact and complete)
 
     def hurry(self) -> None:
         """Count now what was collected: the proxy ends."""
@@ -83,36 +91,34 @@ class Ledger:
             self._known.put(name, count, _ENTRY_BYTES)
         return found
 
-    def _counts(self, live: LiveFlow, body: bytes, found: dict[bytes, int]) -> Counts:
-        total = sum(found.get(name, 0) for name, _ in _parts(live, body))
-        outputs: dict[bytes, tuple[int, int]] = {}
-        saved = 0
-        for outcome in live.result.outcomes if live.result else ():
-            before = found.get(outcome.output.digest, 0)
-            after = found.get(outcome.key, 0) if isinstance(outcome.result, Rewritten) else before
-            outputs[outcome.key] = before, after
-            saved += before - after
-        complete = all(name in found for name, _ in _texts(live, body))
-        return Counts(total, max(0, total - saved), outputs, exact=self._exact and complete)
+
+def _counts(live: LiveFlow, found: dict[bytes, int], total: int, *, exact: bool) -> Counts:
+    outputs: dict[bytes, tuple[int, int]] = {}
+    saved = 0
+    for outcome in live.result.outcomes if live.result else ():
+        before = found.get(outcome.output.digest, 0)
+        after = found.get(outcome.key, 0) if isinstance(outcome.result, Rewritten) else before
+        outputs[outcome.key] = before, after
+        saved += before - after
+    return Counts(total, max(0, total - saved), outputs, exact)
 
 
-def _texts(live: LiveFlow, body: bytes) -> Iterator[tuple[bytes, Callable[[], Countable]]]:
-    """All that is counted, by name; a text is made only when it is asked for."""
-    yield from _parts(live, body)
+def _outputs(live: LiveFlow, body: bytes) -> Iterator[tuple[bytes, Callable[[], Countable]]]:
+    """The outputs before and after, by name; a text is made only when it is asked for."""
     for outcome in live.result.outcomes if live.result else ():
         yield outcome.output.digest, partial(original_text, body, outcome.output)
         if isinstance(outcome.result, Rewritten):
             yield outcome.key, partial(str, outcome.result.text)
 
 
-def _parts(live: LiveFlow, body: bytes) -> Iterator[tuple[bytes, Callable[[], bytes]]]:
+def _parts(live: LiveFlow, body: bytes) -> list[tuple[bytes, Callable[[], Countable]]]:
     """The messages by digest, and what stands around them (system, tools) as one more part."""
     decoded = live.plan.decoded if live.plan else None
     messages: tuple[MessageSpan, ...] = decoded.messages if decoded else ()
-    for span in messages:
-        yield span.digest, partial(_piece, body, span)
+    parts: list[tuple[bytes, Callable[[], Countable]]] = [(span.digest, partial(_piece, body, span)) for span in messages]
     around = body[: messages[0].start] + body[messages[-1].end :] if messages else body
-    yield digest(around), partial(bytes, around)
+    parts.append((digest(around), partial(bytes, around)))
+    return parts
 
 
 def _piece(body: bytes, span: MessageSpan) -> bytes:

@@ -33,6 +33,7 @@ class Pool:
         self._executor: ProcessPoolExecutor | None = None
         self._starting = asyncio.Lock()
         self._cold = True
+        self._closed = False
 
     async def run[**P, T](self, seconds: float, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A worker's function with these arguments. Raises PoolError after `seconds`, or when it failed twice."""
@@ -60,6 +61,7 @@ class Pool:
 
     async def close(self) -> None:
         """End the processes."""
+        self._closed = True
         executor, self._executor = self._executor, None
         if executor is not None:
             await asyncio.to_thread(executor.shutdown, wait=True, kill_workers=True)
@@ -67,6 +69,8 @@ class Pool:
     async def _executor_now(self, broken: ProcessPoolExecutor | None) -> ProcessPoolExecutor:
         """The executor, another one in place of `broken`; whoever asks first makes it, the others get the same."""
         async with self._starting:
+            if self._closed:
+                raise PoolError("the proxy ends")
             if broken is not None and self._executor is broken:
                 logger.warning("Headroom: a worker process died; starting others")
                 self._executor = None

@@ -68,7 +68,8 @@ def choose(records: Sequence[Record], lines: Sequence[str], labels: str, ask: As
     kept["examples"] = salience.examples(fields)
     rows = sorted(set().union(*kept.values()))
     if len(rows) < settings.max_items_after_crush:
-        rows = sorted({*rows, *salience.spread_over(count, settings.max_items_after_crush - len(rows))})
+        others = sorted(set(range(count)).difference(rows))
+        rows = sorted([*rows, *(others[index] for index in salience.spread_over(len(others), settings.max_items_after_crush - len(rows)))])
     if len(rows) > _MOST_KEPT * count:
         return None
     return Choice(rows, [reason for reason, found in kept.items() if found], fields)

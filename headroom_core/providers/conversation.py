@@ -7,11 +7,13 @@ beyond that (its call, the last human text) comes from the messages before it an
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.digests import digest, digest_text
@@ -89,16 +91,11 @@ class _Seen:
 
     def shared(self, body: bytes) -> int:
         """How many leading messages `body` has in common, byte for byte, given that its first one stands at the same place."""
-        low, high = 0, len(self.messages)
-        if high and body.startswith(self.body[: self.messages[-1].end]):
-            return high
-        while low < high:
-            middle = (low + high + 1) // 2
-            if body.startswith(self.body[: self.messages[middle - 1].end]):
-                low = middle
-            else:
-                high = middle - 1
-        return low
+        length = min(len(self.body), len(body))
+        differs = np.frombuffer(self.body, np.uint8, length) != np.frombuffer(body, np.uint8, length)
+        first = int(differs.argmax())
+        same = first if length and differs[first] else length
+        return bisect_right(self.messages, same, key=lambda message: message.end)
 
 
 @dataclass(slots=True)

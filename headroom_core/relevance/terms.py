@@ -67,7 +67,13 @@ _TOTALS = re.compile(
     r"\b(how many|how often|count|number of|total|sum\b|average|mean\b|median|percent|share|distribution|summar\w+|overview)\b",
     re.IGNORECASE,
 )
-_SEVERAL = re.compile(r"\b(?:(\d{1,3})|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b", re.IGNORECASE)
+# A number in figures may be anything; it says how many where "top" stands before it or a superlative soon behind it.
+_SEVERAL = re.compile(
+    r"\b(?:(?:top|bottom|first|last|best|worst)\s+(\d{1,3})|(\d{1,3})(?=\s+(?:\w+\s+){0,2}?(?:\w+est|most|least|best|worst)\b)"
+    r"|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty)\b",
+    re.IGNORECASE,
+)
+_MOST_SEVERAL = 50
 _NUMBER_WORDS = {
     "two": 2,
     "three": 3,
@@ -105,7 +111,7 @@ def question(text: str) -> Question:
         anomalies=_ANOMALIES.search(text) is not None,
         errors=_ERRORS.search(text) is not None,
         totals=_TOTALS.search(text) is not None,
-        several=0 if several is None else int(several[1]) if several[1] else _NUMBER_WORDS.get(several[0].lower(), 0),
+        several=0 if several is None else min(_MOST_SEVERAL, int(several[1] or several[2] or _NUMBER_WORDS.get(several[0].lower(), 0))),
     )
 
 

@@ -117,19 +117,26 @@ def pick(cases: Iterable[Case], kinds: Sequence[str], limit: int | None) -> list
 
 
 _PLAIN_WORD = re.compile(r"(?<![\\A-Za-z])[a-z]{6,}(?![A-Za-z])")
-_LAST_DIGIT = re.compile(r"[0-9](?=[^0-9]*\Z)")
+_LAST_NUMBER = re.compile(r"[1-9][0-9]{3,}(?=[^0-9]*\Z)")
 
 
 def salt_text(text: str, salt: int) -> str:
     """`text` with its rarest plain word turned into another of the same length, wherever it stands.
 
-    The rarest, since a frequent one may be a key or a level that a compressor knows. A text without words has its last digit changed.
+    The rarest, since a frequent one may be a key or a level that a compressor knows. A text without words has its last number changed.
+    Different salts from 1 to 300 million give different texts, but for those without words.
     """
     counts = Counter(_PLAIN_WORD.findall(text))
     if counts:
         rarest = min(counts, key=lambda word: (counts[word], len(word), word))
-        turned = "".join(chr((ord(letter) - 97 + salt) % 26 + 97) for letter in rarest)
+        turned = "".join(chr((ord(letter) - 97 + salt // 26**place) % 26 + 97) for place, letter in enumerate(rarest))
         return re.sub(rf"(?<![\\A-Za-z]){rarest}(?![A-Za-z])", turned, text)
-    if _LAST_DIGIT.search(text):
-        return _LAST_DIGIT.sub(lambda digit: str((int(digit[0]) + salt) % 10), text, count=1)
+    if _LAST_NUMBER.search(text):
+        return _LAST_NUMBER.sub(lambda number: _another(number[0], salt), text, count=1)
     return f"{text} {salt}"
+
+
+def _another(number: str, salt: int) -> str:
+    """A number of as many digits, without a leading zero."""
+    least = 10 ** (len(number) - 1)
+    return str((int(number) - least + salt) % (9 * least) + least)

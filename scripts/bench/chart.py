@@ -34,7 +34,9 @@ def draw(found: Found, path: Path) -> None:
         bars, marks = axes[2 * number], axes[2 * number + 1]
         _bars(bars, part, arms, title)
         _kept(marks, part, arms)
-    axes[0].legend(ncols=len(arms), loc="lower left", bbox_to_anchor=(0, 1.08), frameon=False, fontsize=11, handlelength=1.2, columnspacing=1.4)
+    axes[0].legend(
+        ncols=len(arms), loc="lower left", bbox_to_anchor=(0, 1.08), frameon=False, fontsize=11, handlelength=1.2, columnspacing=1.4
+    )
     figure.savefig(path)
 
 

@@ -147,15 +147,16 @@ def headroom_042() -> Arm:
 
 
 def secondwind() -> Arm:
-    """secondwind: one tool output at a time."""
-    compress = importlib.import_module("secondwind").compress
+    """secondwind: a whole request, each in a session of its own; without a resolver it offloads nothing."""
+    session = importlib.import_module("secondwind").Session
 
     def run(steps: Steps) -> tuple[list[str], float]:
-        outputs = [step["text"] for step in steps if step["role"] == "result"]
-        started = time.perf_counter()
-        results = [compress(output) for output in outputs]
-        seconds = time.perf_counter() - started
-        return [result.get("wire") or output for result, output in zip(results, outputs, strict=True)], seconds
+        request = json.loads(request_body(anthropic_messages(steps)))
+        with session() as own:
+            started = time.perf_counter()
+            result = own.rewrite(request)
+            seconds = time.perf_counter() - started
+        return tool_results(result["request"]["messages"], steps), seconds
 
     return run
 

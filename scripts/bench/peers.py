@@ -68,7 +68,12 @@ ARMS = (
         "headroom-0.42.0",
         "compress() with its defaults; without its ML text model, which is downloaded at run time.",
     ),
-    Arm("secondwind", "secondwind==0.5.1", "secondwind", "compress() on each tool output; never leaves anything out."),
+    Arm(
+        "secondwind",
+        "secondwind==0.5.1",
+        "secondwind",
+        "Session().rewrite() on the request; its offloading to a resolve tool is off, so that nothing is left out.",
+    ),
     Arm("llmtrim-safe", "llmtrim==0.13.7", "llmtrim", 'compress() on the request, preset "safe".'),
     Arm("llmtrim-auto", "llmtrim==0.13.7", "llmtrim", 'compress() on the request, preset "auto".'),
 )

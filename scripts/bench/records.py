@@ -100,7 +100,12 @@ def logs(chance: random.Random, count: int) -> Made:
     slow["duration_ms"] = 48_211.7
     meant |= {"level": "WARN", "message": "certificate of api.example.com is valid for 3 more days", "status": 200}
     host["host"] = "node-99.us-east"
-    whats = ("upstream timed out after 30 s", "duplicate key orders_pkey", "connection refused by 10.4.0.17:5432", "out of memory in worker 3")
+    whats = (
+        "upstream timed out after 30 s",
+        "duplicate key orders_pkey",
+        "connection refused by 10.4.0.17:5432",
+        "out of memory in worker 3",
+    )
     for entry, what in zip(failed, whats, strict=True):
         entry |= {"level": "ERROR", "message": f"{what} ({entry['request_id']})", "status": 503}
     slowest = sorted(entries, key=lambda entry: -entry["duration_ms"])[:5]
@@ -125,7 +130,10 @@ def nested(chance: random.Random, count: int) -> Made:
     for user in enterprise:
         user["plan"] = "enterprise"
     orders = sorted((order for user in users for order in user["orders"]), key=lambda order: -order["total"])[:5]
-    envelope = {"meta": {"request_id": f"{chance.getrandbits(64):016x}", "page": 1, "per_page": count, "total": count}, "data": {"users": users}}
+    envelope = {
+        "meta": {"request_id": f"{chance.getrandbits(64):016x}", "page": 1, "per_page": count, "total": count},
+        "data": {"users": users},
+    }
     questions = (
         Question("lookup", f"Where does {named['id']} live?", (named["id"], named["profile"]["address"]["street"])),
         Question("error", "Did any payment fail?", (declined["orders"][0]["id"], declined["orders"][0]["payment"]["error"])),

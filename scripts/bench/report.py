@@ -119,7 +119,9 @@ def _remarks(console: Console, found: Found) -> None:
         if grown:
             console.print(f"{arm.name}: GROWN {len(grown)} of {len(own)}: {', '.join(grown[:6])}", highlight=False, markup=False)
         if failed:
-            console.print(f"{arm.name}: FAILED {len(failed)} of {len(own)}, counted as unchanged: {failed[0]}", highlight=False, markup=False)
+            console.print(
+                f"{arm.name}: FAILED {len(failed)} of {len(own)}, counted as unchanged: {failed[0]}", highlight=False, markup=False
+            )
     for arm in found.arms:
         if arm.note:
             console.print(f"{arm.name}: {arm.note}", style="dim", highlight=False, markup=False)

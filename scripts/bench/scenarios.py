@@ -64,6 +64,11 @@ def conversation(turns: int = TURNS) -> Case:
         maker, count = _TURN[turn % len(_TURN)]
         made = maker(chance, count)
         question = made.questions[turn // len(_TURN) % len(made.questions)]
-        steps += [*asked(question.text, made.tool, made.arguments, made.content), Step("assistant", f"Noted, that answers question {turn + 1}.")]
+        steps += [
+            *asked(question.text, made.tool, made.arguments, made.content),
+            Step("assistant", f"Noted, that answers question {turn + 1}."),
+        ]
         needles += [Needle(text, question.kind, question.semantic, turn) for text in question.needles]
-    return Case("conversation-50-turns", "conversation", (*steps, Step("user", "Thank you. Sum up what you found.")), tuple(needles), made_up=True)
+    return Case(
+        "conversation-50-turns", "conversation", (*steps, Step("user", "Thank you. Sum up what you found.")), tuple(needles), made_up=True
+    )

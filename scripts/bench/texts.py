@@ -61,7 +61,9 @@ def listing(chance: random.Random, count: int) -> Made:
     rows: list[str] = []
     for number in range(count):
         size = chance.randrange(200, 90_000)
-        rows.append(f"-rw-r--r-- 1 app app {size:>8} Nov {chance.randrange(1, 22):2} 10:{chance.randrange(60):02} {chance.choice(TOPICS)}_{number}.py")
+        rows.append(
+            f"-rw-r--r-- 1 app app {size:>8} Nov {chance.randrange(1, 22):2} 10:{chance.randrange(60):02} {chance.choice(TOPICS)}_{number}.py"
+        )
     place = _middle_place(chance, count)
     huge = chance.randrange(80_000_000, 99_000_000)
     rows[place] = f"-rw-r--r-- 1 app app {huge:>8} Nov 12 03:14 core.{chance.randrange(1000, 9999)}"
@@ -78,7 +80,10 @@ def source(chance: random.Random, count: int) -> Made:
     lines: list[str] = []
     while len(lines) < count:
         topic, local = chance.choice(TOPICS), chance.choice(_LOCALS)
-        lines += [f"def {chance.choice(ACTIONS)}_{topic}_{len(lines)}({local}: int) -> int:", f'    """How many of the {topic} are left."""']
+        lines += [
+            f"def {chance.choice(ACTIONS)}_{topic}_{len(lines)}({local}: int) -> int:",
+            f'    """How many of the {topic} are left."""',
+        ]
         lines += [f"    {local} += {chance.choice(_LOCALS).upper()}_{chance.randrange(9)}" for _ in range(chance.randrange(2, 6))]
         lines += [f"    return {local}", "", ""]
     place = _middle_place(chance, len(lines))

@@ -52,7 +52,7 @@ def test_records_become_a_table() -> None:
         pytest.param("prose " * 1000, Reason.NO_COMPRESSOR_FITS, id="prose"),
         pytest.param("\ud800" + RECORDS, Reason.NO_COMPRESSOR_FITS, id="lone-surrogate-before"),
         pytest.param(RECORDS.replace("open", "\ud800"), Reason.NO_COMPRESSOR_FITS, id="lone-surrogate-inside"),
-        pytest.param('["' + "x" * 3000 + '"]', Reason.NOT_SMALLER, id="nothing-to-gain"),
+        pytest.param('{"x":"' + "y" * 3000 + '"}', Reason.NOT_SMALLER, id="nothing-to-gain"),
         pytest.param(f"{MARK} a form]\n{RECORDS}", Reason.ALREADY_REWRITTEN, id="a-form-of-ours"),
         pytest.param(f"$ cat notes\n{MARK} a form]\n{RECORDS}", Reason.ALREADY_REWRITTEN, id="a-form-of-ours-quoted"),
     ],
