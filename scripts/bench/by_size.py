@@ -145,7 +145,7 @@ def report(console: Console, points: Sequence[Point]) -> None:
             texts_ = [point.error or f"{point.per_mb:.1f}" for point in line]
             texts_ += [""] * (sizes - len(texts_))
             grown = growth(line)
-            mark = "" if grown is None else f"[bold red]×{grown:.2f}[/]" if grown > _STEEP else f"×{grown:.2f}"
+            mark = "" if grown is None else f"[bold red]{grown:.2f}[/]" if grown > _STEEP else f"{grown:.2f}"
             table.add_row(name, *texts_, mark)
         console.print(table)
     console.print("growth: ms/MB at the largest size over that at 100 kB; 1 is linear. Best of several fresh contents each.", style="dim")

@@ -20,7 +20,7 @@ _BAR_WIDTH = 0.86
 
 def draw(found: Found, path: Path) -> None:
     """Write the picture as PNG. Raises ImportError without matplotlib."""
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # noqa: PLC0415 -- only the extra `bench` has it
 
     parts = [part for made_up in (False, True) if (part := _part(found, made_up=made_up))]
     if not parts:
@@ -77,7 +77,7 @@ def _bars(axes: Any, part: Mapping[str, Mapping[str, Cell]], arms: Sequence[str]
 
 def _kept(axes: Any, part: Mapping[str, Mapping[str, Cell]], arms: Sequence[str]) -> None:
     """One square for each kind and arm, the redder the more needles are lost."""
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415 -- as above
 
     kinds = _kinds(part)
     kept = [[part[arm][kind].kept if kind in part[arm] else 100.0 for kind in kinds] for arm in arms]
@@ -85,7 +85,7 @@ def _kept(axes: Any, part: Mapping[str, Mapping[str, Cell]], arms: Sequence[str]
     axes.imshow(kept, aspect="auto", cmap=scale, vmin=0, vmax=100)
     for row, arm in enumerate(arms):
         for column, kind in enumerate(kinds):
-            text = f"{part[arm][kind].kept:.0f}" if kind in part[arm] else "–"
+            text = f"{part[arm][kind].kept:.0f}" if kind in part[arm] else "-"
             axes.text(column, row, text, ha="center", va="center", fontsize=10, color="#222222")
     axes.set_title("Strings that answer the question and are still readable, per cent", loc="left", fontsize=12)
     axes.set_yticks(range(len(arms)), arms, fontsize=10)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import platform
 import sys
@@ -81,6 +82,8 @@ def _options() -> argparse.Namespace:
     unknown = set(options.arms) - {arm.name for arm in ARMS}
     if unknown:
         parser.error(f"no such arm: {', '.join(sorted(unknown))}")
+    if options.chart and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--chart needs matplotlib: pip install 'headroom-mitmproxy[bench]'")
     return options
 
 

@@ -6,6 +6,7 @@ started raises `PeerError`, so that the report can say so.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -229,10 +230,8 @@ class Worker:
             return
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
         try:
             process.wait(timeout=2)
         except subprocess.TimeoutExpired:

@@ -169,7 +169,7 @@ def _user(chance: random.Random, number: int) -> dict[str, Any]:
 
 
 def _order(chance: random.Random) -> dict[str, Any]:
-    items = [
+    items: list[dict[str, Any]] = [
         {"sku": f"SKU-{chance.randrange(1000, 9999)}", "quantity": chance.randrange(1, 5), "price": round(chance.uniform(3, 90), 2)}
         for _ in range(chance.randrange(1, 4))
     ]
@@ -216,7 +216,7 @@ def database(chance: random.Random, count: int) -> Made:
         Question("toplist", "Which five orders have the largest amount?", each(largest, "id", "amount")),
         Question("lookup", "Which shipment was returned to the sender?", strings(meant, "id", "remark"), semantic=True),
     )
-    return Made("run_sql", {"statement": f"SELECT * FROM orders ORDER BY id LIMIT {count}"}, dump(rows), questions)
+    return Made("run_sql", {"statement": "SELECT * FROM orders ORDER BY id", "limit": count}, dump(rows), questions)
 
 
 def middle(chance: random.Random, records: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -226,12 +226,15 @@ def middle(chance: random.Random, records: Sequence[dict[str, Any]], count: int)
 
 
 def strings(record: dict[str, Any], *names: str) -> tuple[str, ...]:
+    """The values of these fields."""
     return tuple(str(record[name]) for name in names)
 
 
 def each(records: Sequence[dict[str, Any]], *names: str) -> tuple[str, ...]:
+    """The values of these fields, record by record."""
     return tuple(text for record in records for text in strings(record, *names))
 
 
 def dump(value: Any) -> str:
+    """JSON as services send it."""
     return json.dumps(value, separators=(",", ":"))

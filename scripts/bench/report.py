@@ -70,14 +70,14 @@ def _cells(console: Console, title: str, found: Found, cells: Mapping[str, Mappi
         texts = [_marked(arm, row[arm.name], ours) for arm in found.arms]
         table.add_row(f"{name} ({any_cell.cases})", *texts, end_section=name == "all")
     if sums and "all" in names:
-        plain = [f"{cell.saved_sum:.1f} / {cell.kept:.0f}" if (cell := cells[arm.name].get("all")) else "–" for arm in found.arms]
+        plain = [f"{cell.saved_sum:.1f} / {cell.kept:.0f}" if (cell := cells[arm.name].get("all")) else "-" for arm in found.arms]
         table.add_row("all, plain sum as corpus_score.py", *plain)
     console.print(table)
 
 
 def _marked(arm: Arm, cell: Cell | None, ours: Sequence[Cell]) -> str:
     if cell is None:
-        return "–"
+        return "-"
     mark = "" if arm.ours else ahead(cell, ours)
     return f"[bold red]{mark}[/] {cell.text}" if mark else cell.text
 
@@ -86,7 +86,7 @@ def _times(console: Console, name: str, found: Found, *, made_up: bool) -> None:
     times = {arm.name: found.times(arm, made_up=made_up) for arm in found.arms}
     if not any(times.values()):
         return
-    table = _table(f"{name}: ms per 100 kB of new content, median (× one orjson parse of the request)", found)
+    table = _table(f"{name}: ms per 100 kB of new content, median (in orjson parses of the request)", found)
     kinds = dict.fromkeys(timing.case.kind for own in times.values() for timing in own)
     for kind in [*kinds, "all"]:
         own = {arm: [timing for timing in group if kind in ("all", timing.case.kind)] for arm, group in times.items()}
@@ -99,9 +99,9 @@ def _times(console: Console, name: str, found: Found, *, made_up: bool) -> None:
 
 def _time(arm: Arm, median: float | None, parses: float | None, ours: Sequence[float]) -> str:
     if median is None or parses is None:
-        return "–"
+        return "-"
     mark = "" if arm.ours else faster(median, ours)
-    text = f"{median:.1f} (×{parses:.0f})"
+    text = f"{median:.1f} ({parses:.0f})"
     return f"[bold red]{mark}[/] {text}" if mark else text
 
 

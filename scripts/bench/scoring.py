@@ -94,7 +94,7 @@ class Cell:
     @property
     def text(self) -> str:
         """For a table."""
-        return f"{self.saved:.1f} / {self.kept:.0f}" if self.needles else f"{self.saved:.1f} / –"
+        return f"{self.saved:.1f} / {self.kept:.0f}" if self.needles else f"{self.saved:.1f} / -"
 
 
 def cell(rows: Sequence[Row], asks: Callable[[Needle], bool] = lambda _: True) -> Cell | None:

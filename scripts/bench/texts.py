@@ -15,8 +15,8 @@ def hits(chance: random.Random, count: int) -> Made:
     lines: list[str] = []
     while len(lines) < count:
         path = f"src/{chance.choice(TOPICS)}/{chance.choice(ACTIONS)}.py"
-        for number in sorted(chance.sample(range(10, 900), chance.randrange(2, 9))):
-            lines.append(f"{path}:{number}:    {chance.choice(_LOCALS)} = retry_{chance.choice(_LOCALS)}(self.{chance.choice(_LOCALS)})")
+        numbers = sorted(chance.sample(range(10, 900), chance.randrange(2, 9)))
+        lines += [f"{path}:{number}:    {_local(chance)} = retry_{_local(chance)}(self.{_local(chance)})" for number in numbers]
     place = _middle_place(chance, len(lines))
     name = f"retry_budget_{chance.randrange(100, 999)}"
     lines[place] = f"src/{chance.choice(TOPICS)}/budget.py:{chance.randrange(20, 80)}:def {name}(attempts: int) -> float:"
@@ -61,9 +61,8 @@ def listing(chance: random.Random, count: int) -> Made:
     rows: list[str] = []
     for number in range(count):
         size = chance.randrange(200, 90_000)
-        rows.append(
-            f"-rw-r--r-- 1 app app {size:>8} Nov {chance.randrange(1, 22):2} 10:{chance.randrange(60):02} {chance.choice(TOPICS)}_{number}.py"
-        )
+        day, minute, name = chance.randrange(1, 22), chance.randrange(60), f"{chance.choice(TOPICS)}_{number}.py"
+        rows.append(f"-rw-r--r-- 1 app app {size:>8} Nov {day:2} 10:{minute:02} {name}")
     place = _middle_place(chance, count)
     huge = chance.randrange(80_000_000, 99_000_000)
     rows[place] = f"-rw-r--r-- 1 app app {huge:>8} Nov 12 03:14 core.{chance.randrange(1000, 9999)}"
@@ -79,12 +78,12 @@ def source(chance: random.Random, count: int) -> Made:
     """A source file with line numbers, as agents read it."""
     lines: list[str] = []
     while len(lines) < count:
-        topic, local = chance.choice(TOPICS), chance.choice(_LOCALS)
+        topic, local = chance.choice(TOPICS), _local(chance)
         lines += [
             f"def {chance.choice(ACTIONS)}_{topic}_{len(lines)}({local}: int) -> int:",
             f'    """How many of the {topic} are left."""',
         ]
-        lines += [f"    {local} += {chance.choice(_LOCALS).upper()}_{chance.randrange(9)}" for _ in range(chance.randrange(2, 6))]
+        lines += [f"    {local} += {_local(chance).upper()}_{chance.randrange(9)}" for _ in range(chance.randrange(2, 6))]
         lines += [f"    return {local}", "", ""]
     place = _middle_place(chance, len(lines))
     value = chance.randrange(10_000, 99_999)
@@ -100,8 +99,13 @@ def source(chance: random.Random, count: int) -> Made:
 def short(chance: random.Random, _: int) -> Made:
     """A few words, as most calls of an agent give."""
     commit = f"{chance.getrandbits(28):07x}"
-    text = f"[main {commit}] {chance.choice(TOPICS).title()} {chance.choice(ACTIONS)}\n 2 files changed, {chance.randrange(3, 60)} insertions(+)"
+    what = f"{chance.choice(TOPICS).title()} {chance.choice(ACTIONS)}"
+    text = f"[main {commit}] {what}\n 2 files changed, {chance.randrange(3, 60)} insertions(+)"
     return Made("run_command", {"command": "git commit -a"}, text, (Question("lookup", "Under which hash was it committed?", (commit,)),))
+
+
+def _local(chance: random.Random) -> str:
+    return chance.choice(_LOCALS)
 
 
 def _middle_place(chance: random.Random, count: int) -> int:

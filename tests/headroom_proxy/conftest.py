@@ -11,7 +11,8 @@ import pytest
 from addon_rig import Rig, Start, borrowed, make_rig
 from loky.process_executor import ProcessPoolExecutor
 
-from headroom_proxy import addon as addon_module, ledger
+from headroom_proxy import addon as addon_module
+from headroom_proxy import ledger
 from headroom_proxy.pool import Pool
 
 

@@ -12,6 +12,7 @@ import pytest
 from addon_rig import LISTENER, Rig, Start, listener_flow, make_rig, request_flow
 from conversations import surely_rewritten
 from mitmproxy import exceptions
+from mitmproxy.addons.view import View
 from mitmproxy.http import HTTPFlow, Response
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeadersHook, HttpResponseHeadersHook
 from mitmproxy.proxy.layers.websocket import WebsocketMessageHook
@@ -66,6 +67,7 @@ async def test_a_request_is_rewritten_in_its_own_coding(rig: Rig, coding: str) -
 
 @pytest.mark.parametrize("coding", CODINGS)
 async def test_what_came_can_be_shown_and_reverted(rig: Rig, coding: str) -> None:
+    rig.context.master.addons.add(View())
     flow = request_flow(BODY, coding=coding)
     raw = flow.request.raw_content
 
@@ -76,6 +78,15 @@ async def test_what_came_can_be_shown_and_reverted(rig: Rig, coding: str) -> Non
     flow.revert()
     assert flow.request.raw_content == raw
     assert flow.request.headers["content-length"] == str(len(raw or b""))
+
+
+async def test_where_nobody_can_see_what_came_it_is_not_kept_twice(rig: Rig) -> None:
+    flow = request_flow(BODY)
+
+    await rig.send(flow)
+
+    assert content(flow) == EXPECTED
+    assert not flow.modified()
 
 
 async def test_a_request_without_length_gets_none(rig: Rig) -> None:

@@ -15,7 +15,8 @@ from headroom_core.pipeline import Plan, plan
 from headroom_core.providers import EventCache, match
 from headroom_core.settings import Settings
 from headroom_core.tokens import counter
-from headroom_proxy import ledger as ledger_module, worker
+from headroom_proxy import ledger as ledger_module
+from headroom_proxy import worker
 from headroom_proxy.ledger import Ledger
 from headroom_proxy.live import LiveFlow
 from headroom_proxy.pool import Pool, PoolError

@@ -40,6 +40,10 @@ class Watched(Pool):
         return task(*args, **kwargs)
 
 
+def untouched(keys: object) -> None:
+    """Nobody keeps account of what was used."""
+
+
 def messages(*texts: str) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = [{"role": "user", "content": "which is open?"}]
     for number, text in enumerate(texts):
@@ -66,7 +70,7 @@ def pool_() -> Watched:
 
 @pytest.fixture
 def rewriter(pool_: Watched, tmp_path: Path) -> Rewriter:
-    return Rewriter(Settings(), pool_, StoreReader(tmp_path))
+    return Rewriter(pool_, StoreReader(tmp_path), untouched)
 
 
 async def test_small_work_is_done_here(rewriter: Rewriter, pool_: Watched) -> None:
@@ -109,7 +113,7 @@ async def test_what_the_disk_remembers_is_sent_again(pool_: Watched, tmp_path: P
     older = Rewritten("as an older version of the program wrote it", "older", lossless=False)
     store(tmp_path, StoredForm(key, older, "id", LARGE))
 
-    result = await rewritten(Rewriter(Settings(), pool_, StoreReader(tmp_path)), request(LARGE))
+    result = await rewritten(Rewriter(pool_, StoreReader(tmp_path), untouched), request(LARGE))
 
     assert result.outcomes[0].result == older
     assert not result.outcomes[0].new
@@ -124,7 +128,7 @@ async def test_the_disk_is_asked_once(pool_: Watched, tmp_path: Path) -> None:
             Counted.asked += 1
             return super().forms(keys)
 
-    rewriter = Rewriter(Settings(), pool_, Counted(tmp_path))
+    rewriter = Rewriter(pool_, Counted(tmp_path), untouched)
     for _ in range(3):
         await rewritten(rewriter, request(SMALL))
     assert Counted.asked == 1
@@ -137,7 +141,7 @@ async def test_a_slow_disk_does_not_hold_up_the_loop(pool_: Watched, tmp_path: P
             time.sleep(0.3)
             return {}
 
-    work = asyncio.ensure_future(rewritten(Rewriter(Settings(), pool_, Slow(tmp_path)), request(SMALL)))
+    work = asyncio.ensure_future(rewritten(Rewriter(pool_, Slow(tmp_path), untouched), request(SMALL)))
     turns = 0
     while not work.done():
         await asyncio.sleep(0.01)
@@ -172,11 +176,11 @@ async def test_what_a_deadline_let_through_stays_as_it_was(rewriter: Rewriter, p
 
 async def test_what_a_deadline_let_through_stays_as_it_was_after_a_restart(pool_: Watched, tmp_path: Path) -> None:
     pool_.broken = True
-    first = await rewritten(Rewriter(Settings(), pool_, StoreReader(tmp_path)), request(LARGE))
+    first = await rewritten(Rewriter(pool_, StoreReader(tmp_path), untouched), request(LARGE))
     store(tmp_path, *(StoredForm(outcome.key, outcome.result, outcome.content_id, None) for outcome in first.outcomes if outcome.new))
 
     pool_.broken = False
-    again = await rewritten(Rewriter(Settings(), pool_, StoreReader(tmp_path)), request(LARGE, SMALL))
+    again = await rewritten(Rewriter(pool_, StoreReader(tmp_path), untouched), request(LARGE, SMALL))
 
     assert isinstance(again.outcomes[0].result, Skipped)
     assert isinstance(again.outcomes[1].result, Rewritten)
@@ -210,7 +214,7 @@ async def test_a_real_deadline(tmp_path: Path, pool: Pool, monkeypatch: pytest.M
     await asyncio.sleep(0.05)
     before = time.perf_counter()
 
-    result = await rewritten(Rewriter(Settings(), pool, StoreReader(tmp_path)), request(LARGE))
+    result = await rewritten(Rewriter(pool, StoreReader(tmp_path), untouched), request(LARGE))
 
     assert time.perf_counter() - before < 0.5
     assert isinstance(result.outcomes[0].result, Skipped)
