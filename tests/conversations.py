@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
-from json_writing import Members, Path, Spelled, Style, write
+
+from tests.json_writing import Members, Path, Spelled, Style, write
 
 WIRES = {"anthropic": ("api.anthropic.com", "/v1/messages?beta=true"), "openai": ("api.openai.com", "/v1/chat/completions")}
 CACHE_MARK = {"type": "ephemeral"}

@@ -148,7 +148,7 @@ def put(made: dict[str, Any], path: list[str], what: Any, *, keep: bool = False)
         made[path[-1]] = what
 
 
-def value(scan: Scan, one: Field, *, nested: bool) -> Any:
+def value(scan: Scan, one: Field, *, nested: bool) -> Any:  # noqa: PLR0911 - one way for each kind of cell
     stops = ",[]{};" if nested else ","
     if one.kind == "text":
         return scan.json() if scan.peek() == '"' else scan.until(stops)
@@ -365,7 +365,8 @@ class InText:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str) and parse_exact(other) == self.value
 
-    __hash__ = None  # type: ignore[assignment] - values are compared, never looked up
+    # Values are compared, never looked up.
+    __hash__ = None  # type: ignore[assignment]
 
 
 def json_lines(text: str) -> list[Any]:

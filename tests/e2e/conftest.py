@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.rig.proxy import Proxy
 
 from headroom_proxy.local_upstream import LocalUpstream, Providers
+from tests.e2e.rig.proxy import Proxy
 
 HOSTS = ["api.anthropic.com", "api.openai.com", "llm.example.test", "www.example.org"]
 

@@ -9,10 +9,13 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from e2e.rig.codings import encoded
-from e2e.rig.exchange import exchange
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import (
+
+from headroom_core.model import Reason
+from headroom_proxy.local_upstream import Answer, LocalUpstream, Received
+from tests.e2e.rig.codings import encoded
+from tests.e2e.rig.exchange import exchange
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import (
     ANTHROPIC_HEADERS,
     ANTHROPIC_URL,
     OPENAI_HEADERS,
@@ -23,9 +26,6 @@ from e2e.rig.traffic import (
     replaced,
     tool_text,
 )
-
-from headroom_core.model import Reason
-from headroom_proxy.local_upstream import Answer, LocalUpstream, Received
 
 GOOD = literal(tool_text(200, seed=50))
 DEEP = 3_000

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from e2e.rig.codings import CODINGS, decoded, encoded
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 from headroom_proxy.local_upstream import LocalUpstream
+from tests.e2e.rig.codings import CODINGS, decoded, encoded
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 VERSIONS = pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
 EACH_CODING = pytest.mark.parametrize("coding", CODINGS)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, tool_text
-
 from headroom_proxy.local_upstream import LocalUpstream
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, tool_text
 
 HEAVY = 20
 HEAVY_RECORDS = 8_000

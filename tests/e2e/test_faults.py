@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
-from e2e.rig.exchange import exchange
-from e2e.rig.proxy import Proxy
-from e2e.rig.streams import answer_with, streaming_request
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, OPENAI_HEADERS, anthropic_bytes, literal, replaced, tool_text
 
 from headroom_proxy.local_upstream import CUT, Answer, LocalUpstream, anthropic_messages
+from tests.e2e.rig.exchange import exchange
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.streams import answer_with, streaming_request
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, OPENAI_HEADERS, anthropic_bytes, literal, replaced, tool_text
 
 GOOD = literal(tool_text(200, seed=120))
 VERSIONS = pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from e2e.rig.proxy import Proxy
-from e2e.rig.terminal import ConsoleProxy
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 from headroom_proxy.local_upstream import Answer, LocalUpstream
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.terminal import ConsoleProxy
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 PASSWORD = "made-up"
 PATIENCE = 10.0

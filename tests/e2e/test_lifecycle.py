@@ -12,10 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 from headroom_proxy.local_upstream import LocalUpstream
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 
 def send(proxy: Proxy, body: bytes) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from e2e.rig.proxy import ADDON, Proxy, environment, program
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 from headroom_core.settings import Settings
 from headroom_proxy.local_upstream import LocalUpstream
+from tests.e2e.rig.proxy import ADDON, Proxy, environment, program
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 BAD = [
     ("headroom_level", "abc"),

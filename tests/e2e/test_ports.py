@@ -11,8 +11,11 @@ import httpx2
 import openai
 import pytest
 from cryptography import x509
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import (
+
+from headroom_proxy.local_upstream import LocalUpstream
+from headroom_proxy.local_upstream.certificates import AUTHORITY_NAME
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import (
     ANTHROPIC_HEADERS,
     ANTHROPIC_URL,
     anthropic_bytes,
@@ -22,9 +25,6 @@ from e2e.rig.traffic import (
     replaced,
     tool_text,
 )
-
-from headroom_proxy.local_upstream import LocalUpstream
-from headroom_proxy.local_upstream.certificates import AUTHORITY_NAME
 
 
 def issuer_through(proxy: Proxy, host: str) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import zstandard
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import (
+
+from headroom_proxy.local_upstream import LocalUpstream
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import (
     ANTHROPIC_HEADERS,
     ANTHROPIC_URL,
     OPENAI_HEADERS,
@@ -22,8 +24,6 @@ from e2e.rig.traffic import (
     openai_conversation,
     tool_text,
 )
-
-from headroom_proxy.local_upstream import LocalUpstream
 
 KINDS = ["anthropic", "openai"]
 TURNS = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, anthropic_conversation, literal, replaced, tool_text
 
 from headroom_proxy.local_upstream import Answer, LocalUpstream, Providers, Received, anthropic_messages
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, anthropic_conversation, literal, replaced, tool_text
 
 VERSIONS = pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
 

@@ -14,10 +14,10 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import anthropic_conversation, literal, openai_conversation, replaced, tool_text
 
 from headroom_proxy.local_upstream import LocalUpstream, Received, anthropic_messages
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import anthropic_conversation, literal, openai_conversation, replaced, tool_text
 
 LENGTHS = {"content-length"}
 

@@ -11,18 +11,18 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from e2e.rig.codings import encoded, flushed
-from e2e.rig.proxy import Proxy
-from e2e.rig.streams import answer_with, events_of, streaming_request
-from e2e.rig.traffic import (
+
+from headroom_proxy.local_upstream import Answer, LocalUpstream, Piece, Providers, Received
+from tests.e2e.rig.codings import encoded, flushed
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.streams import answer_with, events_of, streaming_request
+from tests.e2e.rig.traffic import (
     ANTHROPIC_HEADERS,
     ANTHROPIC_URL,
     anthropic_conversation,
     openai_conversation,
     tool_text,
 )
-
-from headroom_proxy.local_upstream import Answer, LocalUpstream, Piece, Providers, Received
 
 VERSIONS = pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
 STREAM_CODINGS = pytest.mark.parametrize("coding", ["identity", "gzip", "br", "zstd"])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
-
 from headroom_proxy.local_upstream import LocalUpstream
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import ANTHROPIC_HEADERS, ANTHROPIC_URL, anthropic_bytes, literal, replaced, tool_text
 
 MARK = b'"system":[{"type":"text","text":"x-anthropic-billing-header: cc_version=2.1.330; cc_entrypoint=cli; cch=abcde;"}],'
 LOGIN = {"authorization": "Bearer sk-ant-oat01-made-up"}

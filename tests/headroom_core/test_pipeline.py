@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import WIRES, surely_rewritten
 
 from headroom_core import Settings, compress
 from headroom_core.bounded_cache import BoundedCache
@@ -15,6 +14,7 @@ from headroom_core.model import Ask, Job, Outcome, RawRequest, Reason, Rewritten
 from headroom_core.pipeline import Decision, Memory, assemble, decide, jobs, original_text, plan, sent_text, undecided
 from headroom_core.providers import EventCache
 from headroom_core.tokens import counter
+from tests.conversations import WIRES, surely_rewritten
 
 HOST, PATH = WIRES["anthropic"]
 LONG = surely_rewritten(1)

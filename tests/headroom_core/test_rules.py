@@ -13,13 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any
 
-import decoders
 import pytest
-from conversations import CACHE_MARK, ODD_MESSAGES, SURELY_REWRITTEN, WIRES, Conversation, conversations, surely_rewritten
 from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from json_writing import Members, leaves, literal_at, read
 
 from headroom_core import CompressionResult, Settings, compress, pipeline
 from headroom_core.bounded_cache import BoundedCache
@@ -27,6 +24,9 @@ from headroom_core.compressors.notes import MARK
 from headroom_core.model import Outcome, Reason, Rewritten, Skipped
 from headroom_core.providers import EventCache
 from headroom_core.tokens import counter
+from tests import decoders
+from tests.conversations import CACHE_MARK, ODD_MESSAGES, SURELY_REWRITTEN, WIRES, Conversation, conversations, surely_rewritten
+from tests.json_writing import Members, leaves, literal_at, read
 
 SETTINGS = st.sampled_from([
     Settings(),

@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from addon_rig import Rig, Start, borrowed, make_rig
 from loky.process_executor import ProcessPoolExecutor
 
 from headroom_proxy import addon as addon_module
 from headroom_proxy import ledger
 from headroom_proxy.pool import Pool
+from tests.addon_rig import Rig, Start, borrowed, make_rig
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from addon_rig import LISTENER, Rig, Start, listener_flow, make_rig, request_flow
-from conversations import surely_rewritten
 from mitmproxy import exceptions
 from mitmproxy.addons.view import View
 from mitmproxy.http import HTTPFlow, Response
@@ -27,6 +25,8 @@ from headroom_core.settings import Settings
 from headroom_proxy import addon as addon_module
 from headroom_proxy import bodies, rewriter, views, worker
 from headroom_proxy.ledger import Ledger
+from tests.addon_rig import LISTENER, Rig, Start, listener_flow, make_rig, request_flow
+from tests.conversations import surely_rewritten
 
 LONG = surely_rewritten(1)
 BILLING = [{"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330; cch=00000;"}, {"type": "text", "text": "You are"}]

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from conversations import WIRES, surely_rewritten
 
 from headroom_core import compress
 from headroom_core.model import RawRequest, Reason, Rewritten, Skipped
@@ -20,6 +19,7 @@ from headroom_proxy import worker
 from headroom_proxy.ledger import Ledger
 from headroom_proxy.live import LiveFlow
 from headroom_proxy.pool import Pool, PoolError
+from tests.conversations import WIRES, surely_rewritten
 
 
 @pytest.fixture(autouse=True)

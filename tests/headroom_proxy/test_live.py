@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from addon_rig import request_flow
-from conversations import WIRES, surely_rewritten
 from mitmproxy.http import Response
 from mitmproxy.test import tflow
 
@@ -19,6 +17,8 @@ from headroom_core.providers.json_spans import encode_literal
 from headroom_core.settings import Settings
 from headroom_proxy.live import Counts, LiveFlow, Logged, client_name, flow_record, output_records
 from headroom_proxy.streaming import UsageTap
+from tests.addon_rig import request_flow
+from tests.conversations import WIRES, surely_rewritten
 
 NOTHING = Counts(0, 0, {}, exact=False)
 

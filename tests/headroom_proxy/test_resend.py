@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from addon_rig import Rig, Start, request_flow
-from conversations import surely_rewritten
 from mitmproxy.http import HTTPFlow, Response
 from mitmproxy.proxy.layers.http._hooks import HttpResponseHeadersHook, HttpResponseHook
 
 from headroom_core.model import Reason
 from headroom_proxy import bodies, resend
+from tests.addon_rig import Rig, Start, request_flow
+from tests.conversations import surely_rewritten
 
 HOST = "127.0.0.1"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import WIRES, surely_rewritten
 
 from headroom_core import CompressionResult, compress
 from headroom_core.flow_log import StoredForm, StoreReader, Writer
@@ -19,6 +18,7 @@ from headroom_core.settings import Settings
 from headroom_proxy import rewriter as module
 from headroom_proxy.pool import Pool, PoolError
 from headroom_proxy.rewriter import Rewriter
+from tests.conversations import WIRES, surely_rewritten
 
 LARGE = json.dumps([{"id": number, "status": "open", "note": f"number {number}"} for number in range(3000)])
 SMALL = surely_rewritten(1)

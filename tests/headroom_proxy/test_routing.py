@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from addon_rig import LISTENER, listener_flow, request_flow
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.http import HTTPFlow
@@ -13,6 +12,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from headroom_core.settings import parse_settings
 from headroom_proxy.routing import base_url_host, host_patterns, is_for_listener, is_trusted_origin, send_to
+from tests.addon_rig import LISTENER, listener_flow, request_flow
 
 
 def allowed(place: str, more: tuple[str, ...] = ()) -> bool:

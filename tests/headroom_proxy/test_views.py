@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from addon_rig import request_flow
-from conversations import WIRES
 from mitmproxy.addons.view import View
 from mitmproxy.http import HTTPFlow, Response
 from mitmproxy.io import tnetstring
@@ -17,6 +15,8 @@ from wsproto.frame_protocol import Opcode
 
 from headroom_core import compress
 from headroom_proxy import views
+from tests.addon_rig import request_flow
+from tests.conversations import WIRES
 
 BODY = (
     b'{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"n","input":{}}]},'

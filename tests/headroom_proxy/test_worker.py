@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conversations import WIRES, surely_rewritten
 
 from headroom_core import compress
 from headroom_core.model import Ask, Job, RawRequest, Reason, Rewritten, Skipped
@@ -18,6 +17,7 @@ from headroom_core.settings import Settings
 from headroom_core.tokens import counter
 from headroom_proxy import worker
 from headroom_proxy.pool import Pool
+from tests.conversations import WIRES, surely_rewritten
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.rig.agents import installed
-from e2e.rig.flow_log import Row
-from e2e.rig.proxy import Proxy
-from e2e.rig.traffic import records
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowReader
 
 from headroom_proxy.local_upstream import Call, LocalUpstream, Providers, Received, Say, Script
+from tests.e2e.rig.agents import installed
+from tests.e2e.rig.flow_log import Row
+from tests.e2e.rig.proxy import Proxy
+from tests.e2e.rig.traffic import records
 
 # Claude Code itself replaces outputs of more than about 30 kB by a preview.
 RECORDS = 180

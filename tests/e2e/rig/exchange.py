@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import httpx2
-from e2e.rig.proxy import Proxy, direct_client
-from e2e.rig.traffic import ANTHROPIC_URL
 
 from headroom_proxy.local_upstream import LocalUpstream, Received
+from tests.e2e.rig.proxy import Proxy, direct_client
+from tests.e2e.rig.traffic import ANTHROPIC_URL
 
 _CHANGES_BY_ITSELF = {"date", "request-id", "x-request-id"}
 

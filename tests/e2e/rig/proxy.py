@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
-from e2e.rig.flow_log import FlowLog
 
 from headroom_proxy.local_upstream import LocalUpstream
+from tests.e2e.rig.flow_log import FlowLog
 
 ROOT = Path(__file__).parents[3]
 ADDON = ROOT / "addon" / "headroom_addon.py"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from e2e.rig.codings import flushed
-from e2e.rig.traffic import (
+from headroom_proxy.local_upstream import Answer, Piece, Providers, Received
+from tests.e2e.rig.codings import flushed
+from tests.e2e.rig.traffic import (
     ANTHROPIC_HEADERS,
     ANTHROPIC_URL,
     OPENAI_HEADERS,
@@ -15,8 +16,6 @@ from e2e.rig.traffic import (
     openai_conversation,
     tool_text,
 )
-
-from headroom_proxy.local_upstream import Answer, Piece, Providers, Received
 
 
 def streaming_request(provider: str) -> tuple[str, dict[str, str], bytes]:

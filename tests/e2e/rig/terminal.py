@@ -11,7 +11,7 @@ import subprocess
 import termios
 import threading
 
-from e2e.rig.proxy import Proxy, environment
+from tests.e2e.rig.proxy import Proxy, environment
 
 ROWS, COLUMNS = 50, 200
 _CONTROLS = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|[\x00-\x09\x0b-\x1f]")

@@ -13,7 +13,23 @@ from headroom_core.compressors.json_records import JsonRecords
 from headroom_core.model import Ask, Rewritten
 from headroom_core.settings import Settings
 
-WORDS = "alpha beta gamma delta release server cluster index cache memory update patch version network module".split()
+WORDS = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "release",
+    "server",
+    "cluster",
+    "index",
+    "cache",
+    "memory",
+    "update",
+    "patch",
+    "version",
+    "network",
+    "module",
+]
 CITIES = ["Oslo", "Lima", "Pune", "Kyoto"]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from decoders import json_document, parse_exact
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headroom_core.compressors.exact_json import NotExactError, parse
 from headroom_core.compressors.json_records import JsonRecords
 from headroom_core.model import Ask, Reason, Rewritten, Skipped
 from headroom_core.settings import Settings
+from tests.decoders import json_document, parse_exact
 
 LOSSLESS = Settings(level="lossless")
 

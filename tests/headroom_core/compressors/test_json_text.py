@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from decoders import json_among_text, json_lines, normal_text, read_json_lines
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headroom_core.compressors.json_text import JsonAmongText, JsonLines
 from headroom_core.model import Ask, Reason, Rewritten, Skipped
 from headroom_core.settings import Settings
+from tests.decoders import json_among_text, json_lines, normal_text, read_json_lines
 
 LOSSLESS = Settings(level="lossless")
 ROWS = [{"id": number, "name": f"thing {number}", "kind": "same", "ok": number % 3 == 0} for number in range(40)]

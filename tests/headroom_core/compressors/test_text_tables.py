@@ -7,12 +7,13 @@ import io
 import random
 
 import pytest
-from decoders import read_text_table, text_table
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headroom_core.compressors.text_tables import TextTable
 from headroom_core.model import Ask, Rewritten, Skipped
 from headroom_core.settings import Settings
+from tests.decoders import read_text_table, text_table
 
 LOSSLESS = Settings(level="lossless")
 HEADER = ["id", "city", "amount", "note"]

@@ -6,12 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flow_log_rig import of_a_later_version
 
 from headroom_core.errors import StoreError
 from headroom_core.flow_log.database_file import DatabaseFile, is_damage, open_for_writing
 from headroom_core.flow_log.migrations import migrate
 from headroom_core.flow_log.schema import FLOW_LOG
+from tests.flow_log_rig import of_a_later_version
 
 
 def test_all_files_are_the_owners_only_and_wal_is_on(tmp_path: Path) -> None:

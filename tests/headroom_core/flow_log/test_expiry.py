@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flow_log_rig import form, key, noise, output, record
 
 from headroom_core.flow_log.database_file import open_for_writing
 from headroom_core.flow_log.expiry import LOG_DAYS, content_bytes, expire_log, expire_set_aside, expire_store
@@ -14,6 +13,7 @@ from headroom_core.flow_log.forms import touch_forms, write_forms
 from headroom_core.flow_log.records import write_records
 from headroom_core.flow_log.schema import CONTENT_STORE, FLOW_LOG
 from headroom_core.model import Reason, Skipped
+from tests.flow_log_rig import form, key, noise, output, record
 
 DAY = 86_400
 NOW = 1_700_000_000.0

@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flow_log_rig import form, key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from headroom_core.flow_log.migrations import migrate
 from headroom_core.flow_log.schema import CONTENT_STORE
 from headroom_core.flow_log.texts import unpack
 from headroom_core.model import Reason, Rewritten, Skipped
+from tests.flow_log_rig import form, key
 
 ANY_TEXT = st.text(st.characters(codec=None, categories=None))
 HUGE = st.integers(-(2**80), 2**80)

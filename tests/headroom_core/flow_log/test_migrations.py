@@ -7,11 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flow_log_rig import of_a_later_version
 
 from headroom_core.errors import StoreError
 from headroom_core.flow_log.migrations import State, migrate, state
 from headroom_core.flow_log.schema import CONTENT_STORE, FLOW_LOG, Schema, Step
+from tests.flow_log_rig import of_a_later_version
 
 SCHEMAS = [FLOW_LOG, CONTENT_STORE]
 OLDER = [(schema, count) for schema in SCHEMAS for count in range(len(schema.steps))]

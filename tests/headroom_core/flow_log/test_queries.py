@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from flow_log_rig import output, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from headroom_core.flow_log.records import write_records
 from headroom_core.flow_log.results import Totals
 from headroom_core.flow_log.schema import FLOW_LOG
 from headroom_core.model import FlowRecord, OutputRecord, Usage
+from tests.flow_log_rig import output, record
 
 TOOLS = st.sampled_from(["Bash", "Read", ""])
 REWRITTEN = st.builds(

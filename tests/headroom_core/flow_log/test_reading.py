@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flow_log_rig import logging_to, of_a_later_version, record
 
 from headroom_core.errors import StoreError
 from headroom_core.flow_log import open_flow_log
@@ -13,6 +12,7 @@ from headroom_core.flow_log.database_file import open_for_writing
 from headroom_core.flow_log.queries import recent
 from headroom_core.flow_log.reading import open_store
 from headroom_core.flow_log.schema import FLOW_LOG, Schema
+from tests.flow_log_rig import logging_to, of_a_later_version, record
 
 
 @pytest.mark.parametrize("opened", [open_flow_log, open_store])

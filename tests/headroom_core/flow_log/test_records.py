@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from flow_log_rig import output, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from headroom_core.flow_log.queries import flow, recent
 from headroom_core.flow_log.records import flow_row, record_memory, write_records
 from headroom_core.flow_log.schema import FLOW_LOG
 from headroom_core.model import FlowRecord, OutputRecord, Usage
+from tests.flow_log_rig import output, record
 
 ANY_TEXT = st.text(st.characters(codec=None, categories=None), max_size=20)
 

@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flow_log_rig import form, key, logging_to
 
 from headroom_core.errors import StoreError
 from headroom_core.flow_log import StoredForm, StoreReader
 from headroom_core.model import Reason, Skipped
+from tests.flow_log_rig import form, key, logging_to
 
 
 @pytest.fixture

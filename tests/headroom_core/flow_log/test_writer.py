@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flow_log_rig import PATIENCE, Logged, form, key, logging_to, noise, output, record, rows
 
 from headroom_core.flow_log import StoreReader, Writer, data_directory
 from headroom_core.flow_log.backlog import MAX_ITEMS
 from headroom_core.settings import Settings
+from tests.flow_log_rig import PATIENCE, Logged, form, key, logging_to, noise, output, record, rows
 
 DAY = 86_400
 

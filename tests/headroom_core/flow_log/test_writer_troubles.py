@@ -10,11 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from flow_log_rig import Logged, form, key, logging_to, noise, of_a_later_version, record, rows, without_root_rights
 
 from headroom_core.flow_log import StoreReader, database_file
 from headroom_core.flow_log.database_file import open_for_writing
 from headroom_core.flow_log.schema import CONTENT_STORE, FLOW_LOG, Schema
+from tests.flow_log_rig import Logged, form, key, logging_to, noise, of_a_later_version, record, rows, without_root_rights
 
 
 @contextmanager

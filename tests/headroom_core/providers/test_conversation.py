@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from conversations import Conversation, conversations
 from hypothesis import given
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.model import DecodedRequest, RawRequest
 from headroom_core.providers import EventCache, match
+from tests.conversations import Conversation, conversations
 
 
 def decode(body: bytes, cache: EventCache, wire: str = "anthropic") -> DecodedRequest:

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from json_writing import Style, write
 
 from headroom_core.errors import RequestFormatError
 from headroom_core.model import Reason
 from headroom_core.providers.json_spans import Spans, decode_literal, encode_literal, inner_offset, is_array, is_string, items, part
+from tests.json_writing import Style, write
 
 _LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _MAP = msgspec.json.Decoder(dict[str, msgspec.Raw])

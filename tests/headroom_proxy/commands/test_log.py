@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
-from flow_log_rig import form, key, logging_to, of_a_later_version, output, record
 
 from headroom_core.flow_log.database_file import open_for_writing
 from headroom_core.flow_log.schema import FLOW_LOG
 from headroom_core.model import Usage
 from headroom_proxy.commands.log import get, log, show, stats
+from tests.flow_log_rig import form, key, logging_to, of_a_later_version, output, record
 
 ORIGINAL = "an original\r\nwith é, NUL \0, a lone surrogate \ud800 and no line end"
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 
 import pytest
-from flow_log_rig import record
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -11,6 +10,7 @@ from headroom_core.flow_log.records import flow_row
 from headroom_core.flow_log.results import FlowRow
 from headroom_core.model import FlowRecord, Usage
 from headroom_proxy.commands.log_view import print_log
+from tests.flow_log_rig import record
 
 
 def row(one: FlowRecord) -> FlowRow:

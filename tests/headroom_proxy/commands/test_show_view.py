@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 
 import pytest
-from flow_log_rig import form, output, record
 from rich.console import Console
 
 from headroom_core.flow_log import StoredForm
@@ -11,6 +10,7 @@ from headroom_core.flow_log.records import flow_row, output_row
 from headroom_core.flow_log.results import FlowDetail, OutputRow
 from headroom_core.model import FlowRecord, OutputRecord, Usage
 from headroom_proxy.commands.show_view import ShownOutput, print_flow
+from tests.flow_log_rig import form, output, record
 
 
 def shown(capsys: pytest.CaptureFixture[str], one: FlowRecord, *forms: StoredForm | None, full: bool = False) -> str:
