@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.model import DecodedRequest, RawRequest
@@ -28,6 +28,51 @@ def test_the_cache_changes_nothing(talk: Conversation) -> None:
         cold = decode(talk.body(count), EventCache(), talk.wire)
         assert decode(talk.body(count), warm, talk.wire) == cold
         assert decode(talk.body(count), EventCache(BoundedCache(0)), talk.wire) == cold
+
+
+SCALARS = st.sampled_from(["5", "57", "5e1", "1", "12", "-1", "-12", "1.5", "1.55", "null", '"a"', '"ab"', "[]", "{}", '{"role":"user","content":"x"}'])
+
+
+@given(conversations(), st.data())
+def test_a_body_that_begins_like_an_earlier_one_is_read_as_by_itself(talk: Conversation, data: st.DataObject) -> None:
+    """Messages dropped, changed, put in between, in another order, the head or tail changed: whatever came before."""
+    warm = EventCache()
+    for _ in range(data.draw(st.integers(2, 6))):
+        messages = [message.plain for message in talk.messages]
+        for _ in range(data.draw(st.integers(0, 3))):
+            place = data.draw(st.integers(0, len(messages) - 1)) if messages else 0
+            match data.draw(st.sampled_from(["drop", "cut", "insert", "twice", "swap", "respell"])):
+                case "drop":
+                    del messages[place : place + 1]
+                case "cut":
+                    del messages[place:]
+                case "insert":
+                    messages.insert(place, data.draw(SCALARS))
+                case "twice":
+                    messages[place:place] = messages[place : place + 1]
+                case "swap":
+                    messages[place:] = messages[place:][::-1]
+                case _:
+                    messages[place : place + 1] = [message.replace("open", "shut", 1) for message in messages[place : place + 1]]
+        head = data.draw(st.sampled_from([talk.head, talk.head.replace("model-x", "model-y"), '{"messages":[7],' + talk.head[1:]]))
+        body = (head + talk.comma.join(messages) + data.draw(st.sampled_from([talk.tail, "]}", "] }", ' ],"messages":[3]}']))).encode()
+
+        assert decode(body, warm, talk.wire) == decode(body, EventCache(), talk.wire)
+
+
+@pytest.mark.parametrize(("first", "second"), [("5", "57"), ("57", "5"), ("1", "1.5"), ("-1", "-12"), ("1e1", "1e10")])
+def test_a_number_among_the_messages_that_begins_like_another(first: str, second: str) -> None:
+    """No API takes it; but where it stands must not move what stands behind it."""
+    warm = EventCache()
+    rest = (
+        '{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"n","input":{}}]},'
+        '{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"the output"}]}]}'
+    )
+    for number in (first, second):
+        body = f'{{"messages":[{{"role":"user","content":"q"}},{number},{rest}'.encode()
+        found = decode(body, warm)
+        assert found == decode(body, EventCache())
+        assert [body[output.start : output.end] for output in found.outputs] == [b'"the output"']
 
 
 @given(conversations())
