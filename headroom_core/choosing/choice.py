@@ -15,7 +15,7 @@ import numpy as np
 from headroom_core.choosing import salience
 from headroom_core.choosing.failures import failed_records
 from headroom_core.choosing.fields import Field, Role, fields_of
-from headroom_core.compressors.table import Record
+from headroom_core.compressors.table import Columns
 from headroom_core.model import Ask
 from headroom_core.relevance.matching import Matches, SearchText
 from headroom_core.relevance.terms import Kind, Question, Term, question, without, words
@@ -40,13 +40,13 @@ class Choice:
     fields: list[Field]
 
 
-def choose(records: Sequence[Record], lines: Sequence[str], labels: str, ask: Ask, settings: Settings) -> Choice | None:
+def choose(by_column: Columns, lines: Sequence[str], labels: str, ask: Ask, settings: Settings) -> Choice | None:
     """The records to keep, or None where all must stay. `lines` are the records as text, `labels` what stands around them."""
-    count = len(records)
+    count = len(lines)
     if count <= max(settings.max_items_after_crush, settings.first_items + settings.last_items):
         return None
     asked = question(ask.query)
-    fields = fields_of(records)
+    fields = fields_of(by_column)
     known = words(labels) | words(ask.tool) | words(" ".join(field.name for field in fields))
     terms = without(asked.terms, known)
     matches = SearchText(lines).match(terms)
@@ -64,7 +64,7 @@ def choose(records: Sequence[Record], lines: Sequence[str], labels: str, ask: As
     kept["extremes"] = salience.extremes(fields, asked.several if asked.extremes else 0)
     kept["outliers"] = salience.outliers(fields, settings.variance_threshold) + salience.long_texts(fields, settings.variance_threshold)
     kept["changes"] = salience.change_points(fields)
-    kept["rare values"] = salience.rare_values(fields, count) + salience.odd_shapes(records)
+    kept["rare values"] = salience.rare_values(fields, count) + salience.odd_shapes(by_column, count)
     kept["examples"] = salience.examples(fields)
     rows = sorted(set().union(*kept.values()))
     if len(rows) < settings.max_items_after_crush:

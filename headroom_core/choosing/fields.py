@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import chain
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headroom_core.compressors.exact_json import Spelled
-from headroom_core.compressors.table import Column, Record, columns
+from headroom_core.compressors.table import Column, Columns, columns
 from headroom_core.compressors.table_cells import ABSENT, NUMBER
 
 
@@ -64,10 +63,10 @@ _MAX_LABEL = 80
 ABSENT_TYPES = {type(None), type(ABSENT)}
 
 
-def fields_of(records: Sequence[Record]) -> list[Field]:
+def fields_of(by_column: Columns) -> list[Field]:
     """All fields, those of nested objects by their path."""
     found: list[Field] = []
-    _collect("", columns(records)[0], None, found, 0)
+    _collect("", by_column[0], None, found, 0)
     return found[:_MAX_FIELDS]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headroom_core.choosing.fields import Field, Role
-from headroom_core.compressors.table import Record, columns
+from headroom_core.compressors.table import Columns
 from headroom_core.compressors.table_cells import ABSENT
 
 type Rows = list[int]
@@ -97,12 +97,11 @@ def examples(fields: Sequence[Field]) -> Rows:
     return found
 
 
-def odd_shapes(records: Sequence[Record]) -> Rows:
+def odd_shapes(by_column: Columns, total: int) -> Rows:
     """Records with fields that few others have, or without those that nearly all have."""
-    total = len(records)
     limit = max(1, total // 20)
     odd: set[int] = set()
-    by_name, rest = columns(records)
+    by_name, rest = by_column
     for values in [*by_name.values(), *([rest] if rest is not None else [])]:
         empty = values.count(None) + values.count(ABSENT)
         if 0 < empty <= limit:

@@ -10,7 +10,7 @@ from headroom_core.compressors.aliases import Aliases
 from headroom_core.compressors.exact_json import dumps
 from headroom_core.compressors.json_document import Collection, Kind
 from headroom_core.compressors.notes import gap, omission
-from headroom_core.compressors.table import Table, write_table
+from headroom_core.compressors.table import Columns, Table, columns, write_table
 from headroom_core.compressors.table_cells import name_cell
 from headroom_core.model import Ask
 from headroom_core.settings import Settings
@@ -42,21 +42,22 @@ class CollectionWriter:
 
     def write(self, label: str, collection: Collection) -> Part:
         """The collection's text; `label` stands before its head."""
-        table = write_table(collection.records, self._aliases)
+        by_column = columns(collection.records)
+        table = write_table(collection.records, by_column, self._aliases)
         lines = _rows(collection, table.lines)
         head = _head(label, collection, table)
         total = collection.total
         if self._settings.level == "balanced" and len(collection.odd) <= _MOST_ODD and sum(map(len, lines)) >= _LARGE:
-            chosen = self._choose(collection, table, lines)
+            chosen = self._choose(collection, by_column, table, lines)
             if chosen is not None:
                 return Part("\n".join([*head, *chosen[0]]), total, chosen[1])
         has_rows = bool(table.fields or collection.keys or collection.odd)
         return Part("\n".join([*head, *lines] if has_rows else head), total, total)
 
-    def _choose(self, collection: Collection, table: Table, lines: list[str]) -> tuple[list[str], int] | None:
+    def _choose(self, collection: Collection, by_column: Columns, table: Table, lines: list[str]) -> tuple[list[str], int] | None:
         labels = " ".join([*table.fields, *table.constants])
         search = _rows(replace(collection, odd={}), list(table.search))
-        choice = choose(collection.records, search, labels, self._ask, self._settings)
+        choice = choose(by_column, search, labels, self._ask, self._settings)
         if choice is None:
             return None
         if collection.odd:

@@ -53,7 +53,10 @@ class _Written:
     aliased: bool = False
 
 
-def columns(records: Sequence[Mapping[str, Value]]) -> tuple[dict[str, Column], Column | None]:
+type Columns = tuple[dict[str, Column], Column | None]
+
+
+def columns(records: Sequence[Mapping[str, Value]]) -> Columns:
     """The records' values by field, in the order in which fields first appear; ABSENT where a record lacks one.
 
     Fields that only a few records have come apart, as one object for each record (ABSENT for none): a column for each
@@ -79,10 +82,13 @@ def _rest(record: Mapping[str, Value], rare: set[str]) -> Cell:
     return rest or ABSENT
 
 
-def write_table(records: Sequence[Record], aliases: Aliases | None = None) -> Table:
-    """The table of at least one record; with `aliases`, long beginnings and fields that others determine are told once."""
+def write_table(records: Sequence[Record], by_column: Columns, aliases: Aliases | None = None) -> Table:
+    """The table of at least one record, whose `columns` are given.
+
+    With `aliases`, long beginnings and fields that others determine are told once.
+    """
     leaves = _Leaves()
-    rest = leaves.add_all(records, 0)
+    rest = leaves.add_all(by_column, 0)
     patterns = derived(leaves.columns) if aliases is not None and len(records) >= _MIN_DERIVED else {}
     shown: list[_Written] = []
     searched: list[list[str]] = []
@@ -108,7 +114,7 @@ def write_table(records: Sequence[Record], aliases: Aliases | None = None) -> Ta
 def _write_nested(records: Sequence[Record], depth: int) -> Table:
     """The table of records within a cell."""
     leaves = _Leaves()
-    rest = leaves.add_all(records, depth)
+    rest = leaves.add_all(columns(records), depth)
     written = [_write_column(name, values, nested=True, depth=leaves.depth[name]) for name, values in leaves.columns.items()]
     if rest is not None:
         written.append(_Written("+{}", [_pairs(value) if isinstance(value, dict) else "" for value in rest]))
@@ -135,9 +141,9 @@ class _Leaves:
         self.columns: dict[str, Column] = {}
         self.depth: dict[str, int] = {}
 
-    def add_all(self, records: Sequence[Record], depth: int) -> Column | None:
+    def add_all(self, by_column: Columns, depth: int) -> Column | None:
         """Take all fields up; returns the fields that few records have, as one object for each."""
-        by_name, rest = columns(records)
+        by_name, rest = by_column
         for name, values in by_name.items():
             self._add(name_cell(name), values, depth)
         return rest

@@ -15,8 +15,8 @@ from scripts.bench.scoring import Cell, Row, Timing, ahead, by_kind, by_question
 
 LEGEND = (
     "Cells: per cent of tokens saved (o200k_base; each content once, the mean over its questions) / per cent of needles kept.\n"
-    "▲ a peer saves more than each of our levels that keeps as many needles, or is faster than both;"
-    " △ saves more, but keeps fewer needles than any of ours."
+    "▲ a peer is ahead: neither of our levels saves as much and keeps as many needles, or both are slower."
+    " △ it saves more, but keeps fewer needles than both."
 )
 
 

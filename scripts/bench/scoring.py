@@ -138,7 +138,7 @@ def _of_kind(name: str) -> Callable[[Needle], bool]:
 
 
 def ahead(peer: Cell, ours: Iterable[Cell]) -> str:
-    """▲ the peer saves more than each of our levels that keeps as many needles; △ it saves more, but keeps fewer than any of them."""
+    """▲ none of our levels saves as much and keeps as many needles as the peer; △ likewise, but the peer keeps fewer than any of them."""
     levels = list(ours)
     if not levels or any(_as_good(level, peer) for level in levels):
         return ""

@@ -8,10 +8,11 @@ import pytest
 
 from headroom_core.choosing.failures import failed_records
 from headroom_core.choosing.fields import fields_of
+from headroom_core.compressors.table import columns
 
 
 def failed(records: list[dict[str, Any]]) -> list[int]:
-    return failed_records(fields_of(records), len(records)).nonzero()[0].tolist()
+    return failed_records(fields_of(columns(records)), len(records)).nonzero()[0].tolist()
 
 
 GOOD = [
