@@ -125,6 +125,33 @@ def json_texts(draw: st.DrawFn) -> str:
     return write(value, style)
 
 
+@st.composite
+def other_texts(draw: st.DrawFn) -> str:
+    """The text of a tool output that holds records in another way: separated values, drawn tables, JSON among words, a log."""
+    rows = records(draw(st.integers(0, 10**6)), draw(st.integers(0, 40)), draw(st.integers(1, 5)))
+    cells = [[json.dumps(value, default=lambda one: one.json) for value in row.values()] for row in rows]
+    header = list(rows[0]) if rows else ["id"]
+    match draw(st.sampled_from(["separated", "drawn", "markdown", "fenced", "behind a log", "two documents", "log"])):
+        case "separated":
+            sign = draw(st.sampled_from([",", "\t", ";", "|"]))
+            lines = [sign.join(header), *(sign.join(f'"{cell[1:-1]}"' if cell[:1] == '"' else cell for cell in line) for line in cells)]
+            return draw(st.sampled_from(["\n", "\r\n"])).join(lines)
+        case "drawn":
+            return "\n".join(
+                [" | ".join(header), "-+-".join("-" * len(name) for name in header), *map(" | ".join, cells), f"({len(rows)} rows)"]
+            )
+        case "markdown":
+            return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *cells])
+        case "fenced":
+            return f"Result:\n```json\n{write(rows, draw(STYLES))}\n```\n{draw(SHORT_TEXT)}"
+        case "behind a log":
+            return f"2026-11-23 13:00:01 started\n{draw(SHORT_TEXT)}\n{write({'results': rows}, draw(STYLES))}"
+        case "two documents":
+            return "\n".join(write(part, draw(STYLES)) for part in (rows[:20], {"rest": rows[20:]}))
+        case _:
+            return "\n".join(f"2026-11-23T13:00:{index % 60:02d}Z INFO {' '.join(line)}" for index, line in enumerate(cells))
+
+
 def surely_rewritten(seed: int) -> str:
     """The text of a tool output that every level rewrites."""
     return json.dumps([{"id": seed * 1000 + index, "status": "open", "owner": "platform"} for index in range(30)], indent=1)
@@ -134,6 +161,7 @@ SURELY_REWRITTEN = {surely_rewritten(seed) for seed in range(51)}
 OUTPUT_TEXTS = st.one_of(
     json_texts(),
     json_texts(),
+    other_texts(),
     st.integers(0, 50).map(surely_rewritten),
     SHORT_TEXT,
     SHORT_TEXT.map(lambda text: text * 60),

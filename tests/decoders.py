@@ -226,7 +226,7 @@ def pairs(scan: Scan) -> dict[str, Any]:
     return made
 
 
-KINDS = ["records by key", "records by column", "records", "lists", "values"]
+KINDS = ["records by key", "records by column", "records", "lists", "values", "texts"]
 
 
 def json_document(text: str) -> Any:
@@ -261,8 +261,9 @@ def json_table(lines: list[str], at: int, aliases: dict[str, str]) -> tuple[Any,
     while at < len(lines) and (alias := re.match(r"(@\d+)=(.*)", lines[at])):
         aliases[alias[1]] = alias[2]
         at += 1
-    head = Header([Field(["value"])]) if kind == "values" else header(Scan(lines[at]), "")
-    at += kind != "values"
+    nameless = kind in {"values", "texts"}
+    head = Header([Field(["value"], "text" if kind == "texts" else "cell")]) if nameless else header(Scan(lines[at]), "")
+    at += not nameless
     head.constants = found_constants
     bare = not head.fields and kind != "records by key" and not (at < len(lines) and lines[at].startswith("=="))
     rows = [""] * count if bare else lines[at : at + count]
@@ -296,7 +297,7 @@ def shaped(rows: list[Any], kind: str) -> Any:
     plain_rows = [row.value if isinstance(row, Odd) else row for row in rows]
     if kind == "lists":
         return [[row[f"c{number}"] for number in range(1, len(row) + 1)] for row in plain_rows]
-    return [row["value"] for row in plain_rows] if kind == "values" else plain_rows
+    return [row["value"] for row in plain_rows] if kind in {"values", "texts"} else plain_rows
 
 
 class Aliased(str):

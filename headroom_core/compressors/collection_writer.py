@@ -74,8 +74,11 @@ class CollectionWriter:
 def _head(label: str, collection: Collection, table: Table) -> list[str]:
     same = f", same in each: {','.join(table.constants)}" if table.constants else ""
     made = [f"made of other fields: {','.join(table.derived)}"] if table.derived else []
-    fields = [] if collection.kind is Kind.VALUES else [",".join(table.fields)]
-    return [f"{label}{collection.total} {collection.kind.value}{same}", *made, *table.aliases, *fields]
+    noun, fields = collection.kind.value, [",".join(table.fields)]
+    if collection.kind is Kind.VALUES:
+        # One nameless column; where its texts may look like numbers, the noun says so in the header's place.
+        noun, fields = ("texts" if table.fields == ("value:text",) else noun), []
+    return [f"{label}{collection.total} {noun}{same}", *made, *table.aliases, *fields]
 
 
 def _rows(collection: Collection, lines: list[str]) -> list[str]:
