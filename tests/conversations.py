@@ -126,7 +126,7 @@ def json_texts(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def other_texts(draw: st.DrawFn) -> str:
+def other_texts(draw: st.DrawFn) -> str:  # noqa: PLR0911  # one for each form
     """The text of a tool output that holds records in another way: separated values, drawn tables, JSON among words, a log."""
     rows = records(draw(st.integers(0, 10**6)), draw(st.integers(0, 40)), draw(st.integers(1, 5)))
     cells = [[json.dumps(value, default=lambda one: one.json) for value in row.values()] for row in rows]

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.model import DecodedRequest, RawRequest
@@ -30,7 +31,9 @@ def test_the_cache_changes_nothing(talk: Conversation) -> None:
         assert decode(talk.body(count), EventCache(BoundedCache(0)), talk.wire) == cold
 
 
-SCALARS = st.sampled_from(["5", "57", "5e1", "1", "12", "-1", "-12", "1.5", "1.55", "null", '"a"', '"ab"', "[]", "{}", '{"role":"user","content":"x"}'])
+SCALARS = st.sampled_from(
+    ["5", "57", "5e1", "1", "12", "-1", "-12", "1.5", "1.55", "null", '"a"', '"ab"', "[]", "{}", '{"role":"user","content":"x"}']
+)
 
 
 @given(conversations(), st.data())
