@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import orjson
 
 from headroom_core.choosing import salience
 from headroom_core.choosing.failures import failed_records
@@ -49,13 +50,15 @@ def choose(by_column: Columns, lines: Sequence[str], labels: str, ask: Ask, sett
     fields = fields_of(by_column)
     known = words(labels) | words(ask.tool) | words(" ".join(field.name for field in fields))
     terms = without(asked.terms, known)
-    matches = SearchText(lines).match(terms)
+    text = SearchText(lines)
+    matches = text.match(terms)
     failed = failed_records(fields, count)
     named = _named(asked, terms, matches, fields, any_failed=bool(failed.any()))
     if named is None:
         return None
     kept: dict[str, list[int]] = {
         "matches of the question": named,
+        "matches of the call": _called(ask.arguments, text, known),
         "first": list(range(settings.first_items)),
         "last": list(range(count - settings.last_items, count)),
     }
@@ -73,6 +76,33 @@ def choose(by_column: Columns, lines: Sequence[str], labels: str, ask: Ask, sett
     if len(rows) > _MOST_KEPT * count:
         return None
     return Choice(rows, [reason for reason, found in kept.items() if found], fields)
+
+
+def _called(arguments: str, text: SearchText, known: set[str]) -> list[int]:
+    """The records that hold what the call names; what most of them hold, as with a search for it, tells none apart."""
+    named = [term for term in question(_values(arguments)).terms if term.kind is not Kind.WORD and term.text not in known]
+    matches = text.match(named)
+    few = max(_FEW, int(_FEW_SHARE * text.count))
+    return sorted({row for rows in matches.rows.values() if len(rows) <= few for row in rows.tolist()})
+
+
+def _values(arguments: str) -> str:
+    """The texts and numbers in a call's arguments, a line each; the arguments themselves where they are no JSON."""
+    try:
+        value = orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        return arguments
+    if isinstance(value, str):
+        return _values(value) if value[:1] in {"{", "["} else value
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict | list):
+            waiting += one.values() if isinstance(one, dict) else one
+        elif one is not None and not isinstance(one, bool):
+            found.append(str(one))
+    return "\n".join(found)
 
 
 def _named(asked: Question, terms: Sequence[Term], matches: Matches, fields: Sequence[Field], *, any_failed: bool) -> list[int] | None:

@@ -150,7 +150,7 @@ class Worker:
     def __init__(self, arm: Arm, *, limit: float = 60.0) -> None:
         """`limit`: seconds for one case. Makes the arm's environment, which may raise PeerError."""
         self.arm = arm
-        self._limit = limit
+        self.limit = limit
         self._python = python_of(arm)
         self._process: subprocess.Popen[bytes] | None = None
         self._home = tempfile.TemporaryDirectory(prefix="headroom-bench-", ignore_cleanup_errors=True)
@@ -203,7 +203,7 @@ class Worker:
     def _exchange(self, process: subprocess.Popen[bytes], message: dict[str, Any] | None) -> dict[str, Any]:
         if process.stdin is None or process.stdout is None:
             raise PeerError("no pipes")
-        killer = threading.Timer(self._limit, process.kill)
+        killer = threading.Timer(self.limit, process.kill)
         killer.start()
         try:
             if message is not None:
@@ -222,7 +222,7 @@ class Worker:
 
     def _last_words(self, status: int) -> str:
         lines = (Path(self._home.name) / "stderr.txt").read_text(errors="replace").strip().splitlines()
-        return f"the process ended with status {status}" + (f": {lines[-1][:200]}" if lines else f", perhaps after {self._limit:g} s")
+        return f"the process ended with status {status}" + (f": {lines[-1][:200]}" if lines else f", perhaps after {self.limit:g} s")
 
     def _stop(self) -> None:
         process, self._process = self._process, None

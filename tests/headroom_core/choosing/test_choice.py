@@ -77,6 +77,14 @@ def test_the_record_that_is_asked_for_is_kept(ask: Any, place: int) -> None:
     assert any(line.startswith(records[place]["order_id"] + ",") for line in rows(result))
 
 
+@pytest.mark.parametrize("arguments", ['{"filter": {"order": "ORD-11160"}}', '"{\\"order\\": \\"ORD-11160\\"}"', "order=ORD-11160"])
+def test_the_record_that_the_call_names_is_kept(arguments: str) -> None:
+    result = JsonRecords().compress(json.dumps(orders()), Ask("Summarize these orders", "list_orders", arguments), Settings(), "abc123")
+    assert isinstance(result, Rewritten)
+    assert not result.lossless
+    assert any(line.startswith("ORD-11160,") for line in rows(result))
+
+
 def test_errors_outliers_and_rare_values_are_kept_whatever_is_asked() -> None:
     records = orders()
     records[100]["error"] = "card declined"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 
 import pytest
 
@@ -106,3 +108,45 @@ def test_a_form_must_be_clearly_smaller(before: int, after: int, taken: bool, mo
 def test_it_is_pure() -> None:
     forms = [crush(RECORDS, Ask("which is open?", "search", "{}"), Settings(), "id") for _ in range(3)]
     assert forms[0] == forms[1] == forms[2]
+
+
+# Rule 8: work is linear in the text, whatever it is.
+
+
+def _texts(size: int) -> dict[str, str]:
+    dice = random.Random(size)
+    return {
+        "records": json.dumps([{"id": n, "a": dice.random(), "s": f"w{n}"} for n in range(size // 40)]),
+        "other-keys-in-each": json.dumps([{f"k{dice.randrange(10**6)}": n} for n in range(size // 16)]),
+        "keyed": json.dumps({f"k{n}": {f"x{m}": m for m in range(3)} for n in range(size // 40)}),
+        "lists-in-lists": json.dumps([[[n]] for n in range(size // 8)]),
+        "braces": "{\n" * (size // 2),
+        "brackets": "[1,\n" * (size // 4),
+        "broken-json-lines": "\n".join(f'{{"a":{n}' for n in range(size // 9)),
+        "pipes": "|" * size,
+        "rules": "---|---\n" * (size // 8),
+        "commas": "," * size,
+        "open-quote": "a,b\n" * 10 + '"' + "x,\n" * (size // 3),
+        "spelled-numbers": json.dumps([{"id": n} for n in range(size // 20)]).replace("}", ',"v":1.10}'),
+        "json-in-strings": json.dumps([{"s": json.dumps({"a": n})} for n in range(size // 24)]),
+        "paths": json.dumps([{"p": "/a" * (n % 40)} for n in range(size // 55)]),
+        "deep": "[" * 200 + json.dumps([{"i": n} for n in range(size // 10)]) + "]" * 200,
+        "errors": json.dumps([{"id": n, "msg": f"error: failed {n} timeout"} for n in range(size // 40)]),
+        "blanks": " " * size,
+        "json-behind-blanks": "\n" * size + RECORDS,
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_texts(1000)))
+def test_time_grows_with_the_text_and_not_with_its_square(name: str) -> None:
+    """Ten times the text may take ten times as long; a hundred times would be its square. In between is this machine's noise."""
+    seconds = []
+    for size in (20_000, 200_000):
+        text = _texts(size)[name]
+        best = 1.0
+        for _ in range(3):
+            before = time.perf_counter()
+            crush(text, Ask("which is broken?", "search", "{}"), Settings(), "id")
+            best = min(best, time.perf_counter() - before)
+        seconds.append(best)
+    assert seconds[1] < 40 * max(seconds[0], 0.001)
