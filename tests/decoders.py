@@ -265,7 +265,9 @@ def json_table(lines: list[str], at: int, aliases: dict[str, str]) -> tuple[Any,
     head = Header([Field(["value"], "text" if kind == "texts" else "cell")]) if nameless else header(Scan(lines[at]), "")
     at += not nameless
     head.constants = found_constants
-    bare = not head.fields and kind != "records by key" and not (at < len(lines) and lines[at].startswith("=="))
+    block = lines[at : at + count]
+    odd = len(block) == count and all(not line or line.startswith("==") for line in block) and any(block)
+    bare = not head.fields and kind != "records by key" and not odd
     rows = [""] * count if bare else lines[at : at + count]
     at += 0 if bare else count
     made = [one_row(line, head, kind, patterns, aliases) for line in rows]

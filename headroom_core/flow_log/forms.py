@@ -65,7 +65,7 @@ def write_forms(connection: sqlite3.Connection, forms: Iterable[StoredForm], now
     with immediate(connection):
         connection.executemany(_INSERT_FORM, form_rows)
         connection.executemany(_INSERT_ORIGINAL, original_rows)
-    return sum(row[12] for row in form_rows) + sum(row[2] for row in original_rows)
+    return sum(row[10] for row in form_rows) + sum(row[2] for row in original_rows)
 
 
 def touch_forms(connection: sqlite3.Connection, keys: Iterable[bytes], now: float) -> None:

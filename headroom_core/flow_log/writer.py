@@ -119,12 +119,13 @@ class Writer:
         if forms:
             self._attempt(self._store, lambda connection: self._write_forms(connection, forms))
         if touched:
-            self._attempt(self._store, lambda connection: touch_forms(connection, touched, self._clock()))
+            self._attempt(self._store, lambda connection: touch_forms(connection, touched, self._clock()), proof=False)
 
     def _write_forms(self, connection: sqlite3.Connection, forms: Sequence[StoredForm]) -> None:
         self._written_bytes += write_forms(connection, forms, self._clock())
 
-    def _attempt(self, file: DatabaseFile, work: Callable[[sqlite3.Connection], None]) -> None:
+    def _attempt(self, file: DatabaseFile, work: Callable[[sqlite3.Connection], None], *, proof: bool = True) -> None:
+        """Do the work; its success is `proof` that the file can be written, unless it may have found nothing to write."""
         try:
             try:
                 work(file.connection())
@@ -138,7 +139,8 @@ class Writer:
             line = f"flow log: {file.path}: {cause}; its records are dropped until it can be written, requests go on"
             self._troubles.failed(str(file.path), cause, line)
         else:
-            self._troubles.worked(str(file.path))
+            if proof:
+                self._troubles.worked(str(file.path))
 
     def _set_aside(self, file: DatabaseFile) -> bool:
         aside = file.set_aside()
@@ -155,10 +157,10 @@ class Writer:
         self._expire_at = now + EXPIRY_SECONDS
         self._written_bytes = 0
         days, megabytes = self._settings.retention_days, self._settings.store_megabytes
-        self._attempt(self._store, lambda connection: expire_store(connection, now, days, megabytes, self._must_stop))
+        self._attempt(self._store, lambda connection: expire_store(connection, now, days, megabytes, self._must_stop), proof=False)
         expire_set_aside(self._store.path, now, days)
         if self._settings.flow_log:
-            self._attempt(self._flows, lambda connection: expire_log(connection, now, self._must_stop))
+            self._attempt(self._flows, lambda connection: expire_log(connection, now, self._must_stop), proof=False)
 
     def _must_stop(self) -> bool:
         return self._backlog.closed

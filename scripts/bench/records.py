@@ -195,7 +195,7 @@ def database(chance: random.Random, count: int) -> Made:
                 "region": chance.choice(("eu-north", "eu-south", "us-east", "ap-south")),
                 "created_at": time.strftime("%Y-%m-%d %H:%M:%S"),
                 "is_active": True,
-                "failure_code": None,
+                "reason_code": None,
                 "remark": None,
             }
         )
@@ -204,13 +204,13 @@ def database(chance: random.Random, count: int) -> Made:
     odd["amount"] = -250_000.0
     meant["remark"] = "parcel came back, address unknown"
     for row, code in zip(failed, ("ERR-7731", "ERR-2048", "ERR-5150"), strict=True):
-        row |= {"status": "failed", "failure_code": code}
+        row |= {"status": "failed", "reason_code": code}
     for row in rare:
         row["region"] = "sa-west"
     largest = sorted(rows, key=lambda row: -row["amount"])[:5]
     questions = (
         Question("lookup", f"What is the state of order {named['id']}?", strings(named, "id", "amount", "created_at")),
-        Question("error", "Which orders failed, with which code?", each(failed, "id", "failure_code")),
+        Question("error", "Which orders failed, with which code?", each(failed, "id", "reason_code")),
         Question("anomaly", "Is there an amount that can't be right?", (str(odd["id"]), "250000.0")),
         Question("aggregate", "Which orders are from sa-west?", each(rare, "id", "region")),
         Question("toplist", "Which five orders have the largest amount?", each(largest, "id", "amount")),

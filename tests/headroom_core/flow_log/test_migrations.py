@@ -51,7 +51,7 @@ def test_rows_stay(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with closing(connect(path)) as connection:
         migrate(connection, Schema(CONTENT_STORE.name, CONTENT_STORE.steps[:1]))
-        values = "x'00', 'c', 'skipped', 'too_small', '', x'', '', 0, 0, 0, 1, 1, 0, 5, 5"
+        values = "x'00', 'c', 'skipped', 'too_small', '', x'', '', 0, 0, 0, 0, 5, 5"
         connection.execute(f"INSERT INTO forms VALUES ({values})")  # noqa: S608  # names of this test
     with closing(connect(path)) as connection:
         migrate(connection, CONTENT_STORE)
