@@ -458,7 +458,7 @@ def read_text_table(text: str) -> list[Any]:
     lines = text.rstrip("\n").split("\n")
     rule = next((index for index, line in enumerate(lines[:12]) if index and re.fullmatch(r"[\s|+:-]*-[\s|+:-]*", line)), None)
     if rule is None or "|" not in lines[rule - 1]:
-        delimiter = max(",\t;", key=lines[0].count)
+        delimiter = max(",\t;|", key=lines[0].count)
         header, *rows = [row for row in csv.reader(io.StringIO(text.rstrip("\n") + "\n"), delimiter=delimiter) if row]
     else:
         body = [line for line in lines[rule + 1 :] if "|" in line and not re.fullmatch(r"[\s|+:-]*-[\s|+:-]*", line)]

@@ -20,7 +20,9 @@ _ALIAS_COST = 4
 _MAX_ALIASES = 8
 _SAMPLE = 16
 _IDENTIFIER = re.compile(r"(^|[._ ])(id|uuid|guid|key|arn|sha|hash)$|[a-z](Id|ID|Arn|ARN|Key)$|_(id|arn|key|uuid)$", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}[-/]\d{2}[-/]\d{2}[T ]")
+# Up to the hour's colon: the cut must not go through a word such as 20T08.
+_HOUR = re.compile(r"\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:")
+_HOUR_LENGTH = 14
 
 
 @dataclass(slots=True)
@@ -85,12 +87,12 @@ def _worth(counts: Counter[str]) -> dict[str, int]:
 
 
 def _cut(value: str) -> int:
-    """Where a value's beginning ends: behind the last slash of a url or path, behind the date of a timestamp; 0 for none."""
+    """Where a value's beginning ends: behind the last slash of a url or path, behind the hour of a timestamp; 0 for none."""
     if _is_dated(value):
-        return 11
+        return _HOUR_LENGTH
     at = value.rfind("/", 0, -1) + 1
     return at if at >= _MIN_BEGINNING and " " not in value[:at] else 0
 
 
 def _is_dated(value: str) -> bool:
-    return _DATE.match(value) is not None
+    return _HOUR.match(value) is not None

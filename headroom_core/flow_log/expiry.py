@@ -29,10 +29,10 @@ _EXPIRED = {
     "originals": "DELETE FROM originals WHERE rowid IN (SELECT rowid FROM originals WHERE last_used_at < ? ORDER BY last_used_at LIMIT ?)",
 }
 _OLDEST = """
-    SELECT * FROM (SELECT 'forms', rowid, last_used_at FROM forms ORDER BY last_used_at LIMIT :rows)
+    SELECT * FROM (SELECT 'forms', rowid, last_used_at FROM forms ORDER BY last_used_at, rowid LIMIT :rows)
     UNION ALL
-    SELECT * FROM (SELECT 'originals', rowid, last_used_at FROM originals ORDER BY last_used_at LIMIT :rows)
-    ORDER BY 3 LIMIT :rows
+    SELECT * FROM (SELECT 'originals', rowid, last_used_at FROM originals ORDER BY last_used_at, rowid LIMIT :rows)
+    ORDER BY 3, 2 LIMIT :rows
 """
 
 
