@@ -95,7 +95,8 @@ class _Seen:
         differs = np.frombuffer(self.body, np.uint8, length) != np.frombuffer(body, np.uint8, length)
         first = int(differs.argmax())
         same = first if length and differs[first] else length
-        return bisect_right(self.messages, same, key=lambda message: message.end)
+        # The byte behind it belongs to what must be the same: 5 is no message where 57 stands.
+        return bisect_right(self.messages, same - 1, key=lambda message: message.end)
 
 
 @dataclass(slots=True)
