@@ -24,6 +24,7 @@ class Reason(StrEnum):
     AUDIT_MODE = "audit_mode"
     SUBSCRIPTION_AUDIT = "subscription_audit"
     REPLAYED_FLOW = "replayed_flow"
+    BODY_DIGEST = "body_digest"
     LEFT_ALONE = "left_alone"
     REWRITE_REJECTED = "rewrite_rejected"
     INTERNAL_ERROR = "internal_error"

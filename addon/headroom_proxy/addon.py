@@ -31,7 +31,9 @@ from headroom_proxy.streaming import UsageTap
 logger = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 5.0
-_LARGE_CODED = 64_000
+_LARGE_CODED = 4_000
+_DIGESTS = ("content-digest", "repr-digest", "digest", "content-md5")
+_AT_START = ("workers", "data_dir", "retention_days", "store_megabytes")
 _HOST_BYTES = 100
 _HOSTS_SEEN = 100_000
 
@@ -67,8 +69,11 @@ class HeadroomAddon:
                 raise exceptions.OptionsError(str(error)) from error
             self._refuse(str(error))
             return
-        self._settings = settings
+        before, self._settings = self._settings, settings
         if self._active:
+            for name in _AT_START:
+                if getattr(before, name) != getattr(settings, name):
+                    logger.warning("Headroom: %s%s takes effect at the next start", options.PREFIX, name)
             self._allow_hosts()
 
     def running(self) -> None:
@@ -323,6 +328,8 @@ def _blocked(flow: HTTPFlow, live: LiveFlow, left_alone: resend.LeftAlone) -> Re
         return Reason.REPLAYED_FLOW
     if live.settings.mode != "optimize":
         return Reason.AUDIT_MODE
+    if any(name in flow.request.headers for name in _DIGESTS):
+        return Reason.BODY_DIGEST
     decoded = live.plan.decoded if live.plan else None
     if decoded is not None and decoded.conversation in left_alone:
         return Reason.LEFT_ALONE

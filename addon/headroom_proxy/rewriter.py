@@ -22,8 +22,8 @@ INLINE_BODY = 1_000_000
 INLINE_MESSAGES = 400
 """Messages that are looked through on the event loop; each costs about 10 microseconds, new ones 20."""
 _PROBE = 64_000
-INLINE_TEXT = 24_000
-"""Bytes of new tool output that are decided on the event loop, in about 2 ms."""
+INLINE_TEXT = 12_000
+"""Bytes of new tool output that are decided on the event loop: 1 ms, and 5 where every number must keep its spelling."""
 SECONDS = 15.0
 """The last resort. What it lets through stays as it was: the decision is kept like any other."""
 

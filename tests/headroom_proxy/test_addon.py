@@ -725,6 +725,24 @@ async def test_options_can_be_changed_at_run_time(rig: Rig) -> None:
     assert (await rig.send(request_flow(BODY, host="llm.example.com"))).request.raw_content == BODY
 
 
+async def test_what_only_a_start_can_change_is_said(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.context.options.update(headroom_workers="3", headroom_level="lossless")
+
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == ["Headroom: headroom_workers takes effect at the next start"]
+
+
+@pytest.mark.parametrize("name", ["Content-Digest", "Content-MD5", "Digest"])
+async def test_a_body_that_a_header_vouches_for_is_left_alone(rig: Rig, name: str) -> None:
+    flow = request_flow(BODY)
+    flow.request.headers[name] = "of the body as it came"
+
+    await rig.send(flow)
+
+    assert flow.request.raw_content == BODY
+    assert rig.addon._live[flow.id].reason is Reason.BODY_DIGEST
+
+
 async def test_hosts_that_the_user_allows_stay_allowed(start: Start) -> None:
     rig = await start(allow_hosts=[r"^www\.example\.org"])
     first = list(rig.context.options.allow_hosts)
