@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 5.0
 _LARGE_CODED = 4_000
 _DIGESTS = ("content-digest", "repr-digest", "digest", "content-md5")
+_SWITCHING_PROTOCOLS = 101
 _AT_START = ("workers", "data_dir", "retention_days", "store_megabytes")
 _HOST_BYTES = 100
 _HOSTS_SEEN = 100_000
@@ -148,7 +149,7 @@ class HeadroomAddon:
                 live.tap = _tap(flow.response)
                 if not live.rejected:
                     flow.response.stream = live.tap
-            elif self._is_ours(flow):
+            elif self._is_ours(flow) and flow.response.status_code != _SWITCHING_PROTOCOLS:
                 flow.response.stream = True
 
     async def response(self, flow: HTTPFlow) -> None:

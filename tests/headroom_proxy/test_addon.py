@@ -725,6 +725,18 @@ async def test_options_can_be_changed_at_run_time(rig: Rig) -> None:
     assert (await rig.send(request_flow(BODY, host="llm.example.com"))).request.raw_content == BODY
 
 
+@pytest.mark.parametrize(("status", "streams"), [(200, True), (404, True), (101, False)])
+async def test_what_is_no_request_for_an_answer_streams_but_an_upgrade(rig: Rig, status: int, streams: bool) -> None:
+    flow = request_flow(b"", path="/v1/responses")
+    flow.request.method = "GET"
+    await rig.send(flow)
+
+    flow.response = Response.make(status, b"")
+    await rig.hook(HttpResponseHeadersHook(flow))
+
+    assert bool(flow.response.stream) is streams
+
+
 async def test_what_only_a_start_can_change_is_said(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     rig.context.options.update(headroom_workers="3", headroom_level="lossless")
 
