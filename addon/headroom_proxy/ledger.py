@@ -7,13 +7,12 @@ more than the rewriting does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from headroom_core.bounded_cache import BoundedCache
 from headroom_core.digests import digest
 from headroom_core.model import Outcome, Rewritten
-from headroom_core.pipeline import original_text
 from headroom_proxy import worker
 from headroom_proxy.live import Counts, LiveFlow
 from headroom_proxy.pool import Pool, PoolError
@@ -23,6 +22,7 @@ type Countable = str | bytes
 _COLLECT_SECONDS = 0.5
 _COUNT_SECONDS = 60
 _ENTRY_BYTES = 120
+_PIECE = 1_000_000
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Ledger:
                 missing[span.digest] = body[span.start : span.end]
         for outcome in outcomes:
             if not self._is_known(outcome.output.digest, found):
-                missing[outcome.output.digest] = original_text(body, outcome.output)
+                missing[outcome.output.digest] = body[outcome.output.start : outcome.output.end]
             if isinstance(outcome.result, Rewritten) and not self._is_known(outcome.key, found):
                 missing[outcome.key] = outcome.result.text
         if missing:
@@ -92,14 +92,30 @@ class Ledger:
         except TimeoutError:
             pass
         self._batch = None
+        found: dict[bytes, int] = {}
         try:
-            counts, self._exact = await self._pool.run(_COUNT_SECONDS, worker.count_all, list(batch.texts.values()))
+            for names in _pieces(batch.texts):
+                counts, self._exact = await self._pool.run(_COUNT_SECONDS, worker.count_all, [batch.texts[name] for name in names])
+                found |= zip(names, counts, strict=True)
         except PoolError:
-            return {}
-        found = dict(zip(batch.texts, counts, strict=True))
+            pass
         for name, count in found.items():
             self._known.put(name, count, _ENTRY_BYTES)
         return found
+
+
+def _pieces(texts: dict[bytes, Countable]) -> Iterator[list[bytes]]:
+    """The names in pieces of about a megabyte of text: what a call sends is pickled in one go, which holds the GIL."""
+    names: list[bytes] = []
+    size = 0
+    for name, text in texts.items():
+        names.append(name)
+        size += len(text)
+        if size >= _PIECE:
+            yield names
+            names, size = [], 0
+    if names:
+        yield names
 
 
 def _counts(outcomes: Sequence[Outcome], found: dict[bytes, int], total: int, *, exact: bool) -> Counts:
